@@ -1,0 +1,1 @@
+"""Data sets of the experiments: NumPy and tf.data only, never the models."""

@@ -1,0 +1,131 @@
+"""Videos of a ball whose path is drawn from a Gaussian process (Pearce, 2020).
+
+Each coordinate of a path is GP(0, exp(-(t - t')^2 / (2 l^2))) at times t = 0, 1, ..., T - 1. A frame has pixel (row, column)
+set where it is closer than 3 pixels to the ball's centre at (16 + 6.4 x, 16 + 6.4 y): coordinate 0 of a path indexes
+rows and coordinate 1 columns, everywhere. Beyond |2.5| the centre is outside the frame.
+
+As a command it writes a fixed set of videos:
+
+    python -m data_generators.moving_ball --output=videos.npz --num_videos=350 --seed=1
+"""
+
+import zipfile
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from absl import app, flags
+
+SIZE = 32
+RADIUS = 3.0
+PIXELS_PER_UNIT = 6.4
+PATH_JITTER = 1e-5  # on the diagonal of the path covariance, for its Cholesky factor
+
+
+class Videos(NamedTuple):
+    """A set of videos with the truth behind them."""
+
+    times: np.ndarray
+    """Frame times, (videos, frames), float32."""
+    frames: np.ndarray
+    """Pixels 0 or 1, (videos, frames, 32, 32), float32."""
+    paths: np.ndarray
+    """Centres in world units, (videos, frames, 2), float64: row coordinate, column coordinate."""
+
+
+def _path_factor(num_frames: int, length_scale: float) -> np.ndarray:
+    times = np.arange(num_frames, dtype=np.float64)
+    covariance = np.exp(-0.5 * np.square((times[:, None] - times[None, :]) / length_scale))
+    return np.linalg.cholesky(covariance + PATH_JITTER * np.eye(num_frames))
+
+
+def _check(num_videos: int, num_frames: int, length_scale: float) -> None:
+    if num_videos < 1 or num_frames < 1:
+        raise ValueError(f"num_videos and num_frames must be at least 1, got {num_videos} and {num_frames}")
+    if not 0.0 < length_scale < np.inf:
+        raise ValueError(f"length_scale must be positive and finite, got {length_scale}")
+
+
+def render(paths: np.ndarray | tf.Tensor) -> tf.Tensor:
+    """Frames of paths: (..., 2) in world units gives (..., 32, 32) of zeros and ones, float32."""
+    centres = tf.cast(paths, tf.float32) * PIXELS_PER_UNIT + SIZE / 2
+    grid = tf.range(SIZE, dtype=tf.float32)
+    rows = tf.square(grid - centres[..., 0:1])[..., :, tf.newaxis]
+    columns = tf.square(grid - centres[..., 1:2])[..., tf.newaxis, :]
+    return tf.cast(rows + columns < RADIUS**2, tf.float32)
+
+
+def videos(num_videos: int, num_frames: int = 30, length_scale: float = 2.0, seed: int = 0) -> Videos:
+    """A fixed set of videos; the same arguments always give the same set.
+
+    Raises:
+        ValueError: for counts below 1 or a length scale that is not positive.
+    """
+    _check(num_videos, num_frames, length_scale)
+    noise = np.random.default_rng(seed).standard_normal((num_videos, num_frames, 2))
+    paths = _path_factor(num_frames, length_scale) @ noise
+    times = np.broadcast_to(np.arange(num_frames, dtype=np.float32), (num_videos, num_frames)).copy()
+    return Videos(times, render(paths).numpy(), paths)
+
+
+def stream(
+    num_videos: int = 35, num_frames: int = 30, length_scale: float = 2.0, seed: int = 0, start: int = 0
+) -> tf.data.Dataset:
+    """An endless stream of fresh batches (times, frames) for `fit`, shapes as in `Videos`.
+
+    Batch i depends on the seed and i alone, so a run that stopped after ``start`` batches goes on with
+    ``stream(..., start=start)`` as if it had never stopped.
+    """
+    _check(num_videos, num_frames, length_scale)
+    factor = tf.constant(_path_factor(num_frames, length_scale), tf.float32)
+    times = tf.tile(tf.range(num_frames, dtype=tf.float32)[tf.newaxis], [num_videos, 1])
+
+    def batch(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        noise = tf.random.stateless_normal((num_frames, num_videos * 2), seed=tf.stack([tf.cast(seed, tf.int64), index]))
+        paths = tf.reshape(tf.matmul(factor, noise), (num_frames, num_videos, 2))
+        return times, render(tf.transpose(paths, (1, 0, 2)))
+
+    options = tf.data.Options()
+    options.autotune.enabled = False  # there is nothing to tune, and its thread holds up the end of `fit` for seconds
+    return tf.data.Dataset.counter(start=start).map(batch, num_parallel_calls=1).prefetch(2).with_options(options)
+
+
+def save(path: str, data: Videos) -> None:
+    """Write videos as a compressed ``.npz`` with the fields of `Videos`; frames as bytes."""
+    with open(path, "wb") as file:
+        np.savez_compressed(file, times=data.times, frames=data.frames.astype(np.uint8), paths=data.paths)
+
+
+def load(path: str) -> Videos:
+    """Read what `save` wrote.
+
+    Raises:
+        ValueError: if the file cannot be read as videos.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            data = Videos(file["times"], file["frames"].astype(np.float32), file["paths"])
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is not a readable file of moving-ball videos: {error}") from error
+    videos_, frames = data.times.shape[:2]
+    if data.frames.shape != (videos_, frames, SIZE, SIZE) or data.paths.shape != (videos_, frames, 2):
+        raise ValueError(f"{path}: times {data.times.shape}, frames {data.frames.shape} and paths {data.paths.shape} differ")
+    return data
+
+
+def _main(_: list[str]) -> None:
+    data = videos(_VIDEOS.value, _FRAMES.value, _LENGTH_SCALE.value, _SEED.value)
+    try:
+        save(_OUTPUT.value, data)
+    except OSError as error:
+        raise SystemExit(f"cannot write {_OUTPUT.value}: {error}") from error
+    print(f"{_OUTPUT.value}: {_VIDEOS.value} videos of {_FRAMES.value} frames")
+
+
+if __name__ == "__main__":
+    _OUTPUT = flags.DEFINE_string("output", None, "The .npz file to write.", required=True)
+    _VIDEOS = flags.DEFINE_integer("num_videos", 350, "Number of videos.", lower_bound=1)
+    _FRAMES = flags.DEFINE_integer("num_frames", 30, "Frames per video.", lower_bound=1)
+    _LENGTH_SCALE = flags.DEFINE_float("length_scale", 2.0, "Length scale of the paths, in frames.", lower_bound=1e-6)
+    _SEED = flags.DEFINE_integer("seed", 0, "Seed of the paths.")
+    app.run(_main)

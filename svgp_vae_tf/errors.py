@@ -1,0 +1,13 @@
+"""Named errors, each raised with one line that says what is wrong and what to do."""
+
+
+class NotConditionedError(RuntimeError):
+    """A prediction was asked for before any data were given to the posterior."""
+
+
+class ModelFileError(ValueError):
+    """A file that should hold a model cannot be read as one."""
+
+
+class DataError(ValueError):
+    """Data from outside have a wrong shape or type, or hold values that are not finite."""

@@ -1,0 +1,82 @@
+"""p(y | z): what a decoder's output means."""
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+_register = keras.saving.register_keras_serializable(package="svgp_vae_tf")
+
+
+class Likelihood(keras.layers.Layer):
+    """Base of the likelihoods. Independent over all entries of an observation, given the decoder's output."""
+
+    def log_prob(self, outputs: tf.Tensor, observations: tf.Tensor) -> tf.Tensor:
+        """``log p(y | outputs)`` entry by entry; both arguments and the result have one shape."""
+        raise NotImplementedError
+
+    def mean(self, outputs: tf.Tensor) -> tf.Tensor:
+        """``E[y | outputs]``, entry by entry."""
+        raise NotImplementedError
+
+    def sample(self, outputs: tf.Tensor, seed: Any) -> tf.Tensor:
+        """A draw of y, entry by entry."""
+        raise NotImplementedError
+
+
+@_register
+class Bernoulli(Likelihood):
+    """Binary observations; the decoder gives logits."""
+
+    def log_prob(self, outputs: tf.Tensor, observations: tf.Tensor) -> tf.Tensor:
+        return -tf.nn.sigmoid_cross_entropy_with_logits(labels=tf.cast(observations, outputs.dtype), logits=outputs)
+
+    def mean(self, outputs: tf.Tensor) -> tf.Tensor:
+        return tf.sigmoid(outputs)
+
+    def sample(self, outputs: tf.Tensor, seed: Any) -> tf.Tensor:
+        uniform = keras.random.uniform(tf.shape(outputs), dtype=outputs.dtype, seed=seed)
+        return tf.cast(uniform < self.mean(outputs), outputs.dtype)
+
+
+@_register
+class Gaussian(Likelihood):
+    """Real observations with one noise level; the decoder gives the mean.
+
+    Args:
+        stddev: noise standard deviation, in the unit of the observations.
+        train_stddev: whether `fit` learns it.
+    """
+
+    def __init__(self, stddev: float = 1.0, train_stddev: bool = False, **kwargs) -> None:
+        super().__init__(**kwargs)
+        if not 0.0 < stddev < math.inf:
+            raise ValueError(f"stddev must be positive and finite, got {stddev}")
+        self.initial_stddev = float(stddev)
+        self.train_stddev = train_stddev
+        self._log_stddev = self.add_weight(
+            name="log_stddev", shape=(), initializer=keras.initializers.Constant(np.log(stddev)), trainable=train_stddev
+        )
+        self.built = True
+
+    @property
+    def stddev(self) -> tf.Tensor:
+        """The current noise standard deviation, a scalar."""
+        return tf.exp(tf.convert_to_tensor(self._log_stddev))
+
+    def log_prob(self, outputs: tf.Tensor, observations: tf.Tensor) -> tf.Tensor:
+        log_stddev = tf.cast(tf.convert_to_tensor(self._log_stddev), outputs.dtype)
+        standardized = (tf.cast(observations, outputs.dtype) - outputs) * tf.exp(-log_stddev)
+        return -0.5 * (math.log(2.0 * math.pi) + tf.square(standardized)) - log_stddev
+
+    def mean(self, outputs: tf.Tensor) -> tf.Tensor:
+        return outputs
+
+    def sample(self, outputs: tf.Tensor, seed: Any) -> tf.Tensor:
+        noise = keras.random.normal(tf.shape(outputs), dtype=outputs.dtype, seed=seed)
+        return outputs + tf.cast(self.stddev, outputs.dtype) * noise
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "stddev": self.initial_stddev, "train_stddev": self.train_stddev}

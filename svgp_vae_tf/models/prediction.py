@@ -1,0 +1,206 @@
+"""What a trained model answers: the posterior given data, predictions at new inputs, samples.
+
+Evidence adds up, so data of any size pass through in chunks, later data are added and old data taken out again.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import tree
+
+from svgp_vae_tf.math import linalg
+from svgp_vae_tf.models import checks
+from svgp_vae_tf.priors.base import Evidence
+
+CHUNK = 256
+"""Series, or points of one data set, that go through the networks at a time."""
+
+
+class LatentMoments(NamedTuple):
+    """Means and variances of single latents, each (..., n, L), float64."""
+
+    mean: np.ndarray
+    variance: np.ndarray
+
+
+class PredictionMixin:
+    """Conditioning and prediction for `LatentModel`. Shapes: (series, points, ...) or (points, ...) throughout."""
+
+    # ---- the data a posterior is given ----
+
+    def condition(self, aux: Any, observations: Any = None, batch_size: int = CHUNK) -> None:
+        """Give the posterior these data in the place of any before.
+
+        Args:
+            aux: auxiliary data, or a `tf.data.Dataset` of (aux, observations) batches.
+            observations: what was observed there.
+            batch_size: how many examples to hold in memory at a time.
+
+        Raises:
+            DataError: for data of wrong shapes, or that are not finite.
+        """
+        self.evidence.set(self._gather(aux, observations, batch_size))
+
+    def update(self, aux: Any, observations: Any = None, batch_size: int = CHUNK) -> None:
+        """Add data to the posterior; the same as having conditioned on all at once. Arguments as in `condition`."""
+        old = self.evidence.get()
+        self.evidence.set(self.prior.merge(old, self._same_series(old, self._gather(aux, observations, batch_size))))
+
+    def forget(self, aux: Any, observations: Any = None, batch_size: int = CHUNK) -> None:
+        """Take data out of the posterior that it was given before. Arguments as in `condition`."""
+        old = self.evidence.get()
+        self.evidence.set(self.prior.remove(old, self._same_series(old, self._gather(aux, observations, batch_size))))
+
+    def _gather(self, aux: Any, observations: Any, batch_size: int) -> Evidence:
+        parts = []
+        total = None
+        for aux_part, observations_part in self._chunks(aux, observations, batch_size):
+            evidence = self.prior.condition(self.features(aux_part), *self.encode(observations_part))
+            if self.prior.num_data is None:
+                parts.append(evidence)
+            else:
+                total = evidence if total is None else self.prior.merge(total, evidence)
+        if total is not None:
+            return total
+        if not parts:
+            raise checks.DataError("there are no data to condition on")
+        return Evidence(tuple(tf.concat(arrays, axis=0) for arrays in zip(*(p.arrays for p in parts), strict=True)))
+
+    def _same_series(self, old: Evidence, new: Evidence) -> Evidence:
+        if self.prior.num_data is None and len(old.arrays[0]) != len(new.arrays[0]):
+            raise checks.DataError(
+                f"the posterior holds {len(old.arrays[0])} series, but data for {len(new.arrays[0])} were given"
+            )
+        return new
+
+    def _chunks(self, aux: Any, observations: Any, batch_size: int) -> Iterator[tuple[Any, Any]]:
+        if isinstance(aux, tf.data.Dataset):
+            for aux_part, observations_part, *_ in aux:
+                self._ensure_built(observations_part.shape)
+                checks.check_arrays(aux_part, observations_part, self.leading_axes)
+                yield aux_part, observations_part
+            return
+        if observations is None:
+            raise checks.DataError("observations are missing: give aux and observations")
+        checks.check_arrays(aux, observations, self.leading_axes)
+        observations = np.asarray(observations)
+        self._ensure_built(observations.shape)
+        for start in range(0, len(observations), batch_size):
+            part = slice(start, start + batch_size)
+            yield tree.map_structure(lambda a, part=part: np.asarray(a)[part], aux), tf.constant(observations[part])
+
+    # ---- latents and observations at the data themselves ----
+
+    def infer(self, aux: Any, observations: Any, batch_size: int = CHUNK) -> LatentMoments:
+        """Posterior of the latents at observed points.
+
+        For series, each given its own points alone. For one GP over a data set, given the conditioned data.
+        """
+        if self.prior.num_data is not None:
+            return self.predict_latent(aux, batch_size)
+        chunks = self._chunks(aux, observations, batch_size)
+        moments = [self._traced_posterior(aux_part, part) for aux_part, part in chunks]
+        mean, variance = (np.concatenate(arrays) for arrays in zip(*moments, strict=True))
+        return LatentMoments(mean, variance)
+
+    def _traced_posterior(self, aux: Any, observations: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        q = self.posterior(aux, observations)
+        return q.mean, q.variance
+
+    def reconstruct(self, aux: Any, observations: Any, batch_size: int = CHUNK) -> np.ndarray:
+        """Mean observations at the posterior mean of the latents of observed points (see `infer`)."""
+        mean = self.infer(aux, observations, batch_size).mean
+        parts = [self._decode_mean(mean[i : i + batch_size]).numpy() for i in range(0, len(mean), batch_size)]
+        return np.concatenate(parts)
+
+    # ---- new inputs ----
+
+    def predict(self, x: Any, batch_size: int = CHUNK, **kwargs) -> np.ndarray:
+        """Mean observations at new auxiliary inputs: the decoded posterior mean of the latents.
+
+        Args:
+            x: auxiliary data; for series, row i is asked of the i-th conditioned series.
+            batch_size: examples at a time.
+            kwargs: as for Keras.
+
+        Raises:
+            NotConditionedError: before `condition`.
+            DataError: for inputs of a wrong shape, or that are not finite.
+        """
+        inputs = {"aux": x, "series": self._check_new(x)}
+        # a data set of our own, for Keras would round the inputs to single precision
+        dataset = tf.data.Dataset.from_tensor_slices(tree.map_structure(np.asarray, inputs)).batch(batch_size)
+        return super().predict(dataset, **kwargs)
+
+    def predict_step(self, data: Any) -> tf.Tensor:
+        inputs, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return self.call(inputs["aux"], inputs["series"])
+
+    def call(self, aux: Any, series: tf.Tensor | None = None) -> tf.Tensor:
+        """Mean observations at new inputs (see `predict`); ``series`` are rows of the evidence, all if None."""
+        mean, _ = self.prior.predict(self._evidence_of(series), self.features(aux))
+        return self._decode_mean(mean)
+
+    def predict_latent(self, aux: Any, batch_size: int = CHUNK) -> LatentMoments:
+        """Posterior mean and variance of the latents at new auxiliary inputs. Arguments and errors as `predict`."""
+        series = self._check_new(aux)
+        means, variances = [], []
+        for start in range(0, len(series), batch_size):
+            part = slice(start, start + batch_size)
+            features = self.features(tree.map_structure(lambda a, part=part: np.asarray(a)[part], aux))
+            mean, variance = self.prior.predict(self._evidence_of(tf.constant(series[part])), features)
+            means.append(mean.numpy())
+            variances.append(variance.numpy())
+        return LatentMoments(np.concatenate(means), np.concatenate(variances))
+
+    def sample_latent(self, aux: Any, num_samples: int = 1, joint: bool = True, seed: int | None = None) -> np.ndarray:
+        """Draws of the latents at new inputs, (num_samples, ..., n, L).
+
+        Args:
+            aux: auxiliary data, as for `predict`.
+            num_samples: number of draws.
+            joint: True draws whole functions, False draws each latent by itself (its marginal).
+            seed: of these draws; None goes on with the model's own generator.
+        """
+        if num_samples < 1:
+            raise ValueError(f"num_samples must be at least 1, got {num_samples}")
+        series = self._check_new(aux)
+        features, evidence = self.features(aux), self._evidence_of(tf.constant(series))
+        generator = self.seed_generator if seed is None else keras.random.SeedGenerator(seed)
+        if joint:
+            mean, covariance = self.prior.predict_joint(evidence, features)
+            factor = linalg.cholesky(covariance, linalg.JITTER)
+            shape = (num_samples, *mean.shape[:-2], mean.shape[-1], mean.shape[-2])
+            noise = keras.random.normal(shape, dtype="float64", seed=generator)
+            return (mean + tf.linalg.matrix_transpose(tf.linalg.matvec(factor, noise))).numpy()
+        mean, variance = self.prior.predict(evidence, features)
+        noise = keras.random.normal((num_samples, *mean.shape), dtype="float64", seed=generator)
+        return (mean + tf.sqrt(variance) * noise).numpy()
+
+    def sample(self, aux: Any, num_samples: int = 1, joint: bool = True, seed: int | None = None) -> np.ndarray:
+        """Mean observations of latent draws, (num_samples, ..., n, *observation). Arguments as `sample_latent`."""
+        return self._decode_mean(self.sample_latent(aux, num_samples, joint, seed)).numpy()
+
+    # ---- shared ----
+
+    def _decode_mean(self, latents: Any) -> tf.Tensor:
+        return self.likelihood.mean(self.decode(tf.convert_to_tensor(latents)))
+
+    def _check_new(self, aux: Any) -> np.ndarray:
+        """Check new inputs; the rows of evidence they are asked of."""
+        self.evidence.require()
+        checks.check_arrays(aux, None, self.leading_axes)
+        count = len(tree.flatten(tree.map_structure(np.asarray, aux))[0])
+        held = len(self.evidence.get().arrays[0])
+        if self.prior.num_data is None and count != held:
+            raise checks.DataError(f"the posterior holds {held} series, but inputs for {count} were given")
+        return np.arange(count)
+
+    def _evidence_of(self, series: tf.Tensor | None) -> Evidence:
+        evidence = self.evidence.get()
+        if self.prior.num_data is not None or series is None:
+            return evidence
+        return Evidence(tuple(tf.gather(array, series) for array in evidence.arrays))

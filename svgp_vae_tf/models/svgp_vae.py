@@ -1,0 +1,67 @@
+"""SVGP-VAE: the paper's model."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from svgp_vae_tf.kernels import Kernel
+from svgp_vae_tf.math import linalg
+from svgp_vae_tf.models.base import LatentModel
+from svgp_vae_tf.priors.sparse_gp import SparseGP
+
+
+@keras.saving.register_keras_serializable(package="svgp_vae_tf")
+class SVGPVAE(LatentModel):
+    """A VAE whose latents carry a sparse GP prior over auxiliary data.
+
+    Args:
+        encoder, decoder: networks, see `LatentModel`.
+        kernel: covariance of the latents over the features.
+        inducing_points: where they start, (m, D), or (L, m, D) for points of each channel's own.
+        bound: "hensman" or "titsias", see `SparseGP`.
+        num_data: N for one GP over a data set; None for a GP per series.
+        train_inducing_points: whether `fit` moves them.
+        inducing_unit: the unit in which the optimiser sees them, see `SparseGP`.
+        jitter: on the diagonal of K_mm, relative to its mean.
+        kwargs: likelihood, auxiliary, variance_bounds, seed: see `LatentModel`.
+
+    Example, series of 20 values at times 0 to 19:
+
+    >>> encoder = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(2)])
+    >>> decoder = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(3)])
+    >>> times = np.tile(np.arange(20.0), (8, 1))
+    >>> values = np.random.default_rng(0).normal(size=(8, 20, 3))
+    >>> model = SVGPVAE(encoder, decoder, kernel=SquaredExponential(2.0),
+    ...                 inducing_points=np.linspace(0, 19, 10)[:, None], likelihood="gaussian")
+    >>> model.compile("adam")
+    >>> history = model.fit(x=times, y=values, epochs=1, verbose=0)
+    >>> model.condition(times[:, :10], values[:, :10])
+    >>> model.predict(times[:, 10:], verbose=0).shape
+    (8, 10, 3)
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        *,
+        kernel: Kernel,
+        inducing_points: np.ndarray | dict[str, Any],
+        bound: str = "hensman",
+        num_data: int | None = None,
+        train_inducing_points: bool = True,
+        inducing_unit: float | Sequence[float] | None = None,
+        jitter: float = linalg.JITTER,
+        **kwargs,
+    ) -> None:
+        if isinstance(inducing_points, dict):  # from a configuration: the places come with the weights
+            inducing_points = np.zeros(inducing_points["shape"])
+        prior = SparseGP(kernel, inducing_points, bound, num_data, train_inducing_points, inducing_unit, jitter)
+        super().__init__(encoder, decoder, prior, **kwargs)
+
+    def _prior_config(self) -> dict[str, Any]:
+        config = self.prior.get_config()
+        names = ("kernel", "inducing_points", "bound", "num_data", "train_inducing_points", "inducing_unit", "jitter")
+        return {name: config[name] for name in names}

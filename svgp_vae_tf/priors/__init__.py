@@ -1,0 +1,9 @@
+"""Priors over the latents, behind one interface: see `svgp_vae_tf.priors.base`."""
+
+from svgp_vae_tf.priors.base import LatentPosterior, Prior
+from svgp_vae_tf.priors.exact_gp import ExactGP
+from svgp_vae_tf.priors.original_ball import OriginalBallGP
+from svgp_vae_tf.priors.sparse_gp import SparseGP
+from svgp_vae_tf.priors.standard_normal import StandardNormal
+
+__all__ = ["ExactGP", "LatentPosterior", "OriginalBallGP", "Prior", "SparseGP", "StandardNormal"]

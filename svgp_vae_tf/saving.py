@@ -1,0 +1,27 @@
+"""Reading saved models. Writing is Keras' own `model.save("name.keras")`."""
+
+import os
+
+import keras
+
+from svgp_vae_tf.errors import ModelFileError
+from svgp_vae_tf.models.base import LatentModel
+
+
+def load_model(path: str | os.PathLike[str]) -> LatentModel:
+    """Load a model that was saved with `model.save`: networks, kernel, inducing points, posterior, optimiser.
+
+    Raises:
+        ModelFileError: if the file does not exist, is damaged, or holds something else.
+    """
+    path = os.fspath(path)
+    if not os.path.isfile(path):
+        raise ModelFileError(f"{path} does not exist")
+    try:
+        model = keras.saving.load_model(path)
+    except Exception as error:  # Keras raises many kinds, from zipfile's to h5py's
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise ModelFileError(f"{path} is not a readable model file: {reason[0]}") from error
+    if not isinstance(model, LatentModel):
+        raise ModelFileError(f"{path} holds a {type(model).__name__}, not a model of this package")
+    return model

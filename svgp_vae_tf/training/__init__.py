@@ -1,0 +1,1 @@
+"""What surrounds training: callbacks, figures, the alignment of latents with known truth."""

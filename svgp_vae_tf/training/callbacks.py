@@ -1,0 +1,117 @@
+"""Keras callbacks: checkpoints that survive a killed run, a history file, TensorBoard."""
+
+import csv
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+class Evaluation(keras.callbacks.Callback):
+    """Adds numbers to the logs of each epoch, for the callbacks after it.
+
+    Args:
+        function: from the model to named numbers.
+    """
+
+    def __init__(self, function: Callable[[keras.Model], Mapping[str, float]]) -> None:
+        super().__init__()
+        self._function = function
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if logs is not None:
+            logs.update(self._function(self.model))
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Keeps the whole training state (weights, optimiser, random generators) in one file, written at each epoch's end.
+
+    The file is replaced in one step, so a killed run leaves the last whole one. Its number of steps is the
+    optimiser's own.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._path = path
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        partial = self._path.removesuffix(".weights.h5") + ".partial.weights.h5"
+        self.model.save_weights(partial, overwrite=True)
+        os.replace(partial, self._path)
+
+
+class HistoryFile(keras.callbacks.Callback):
+    """One row of numbers per epoch in a CSV file, the step first.
+
+    Rows after the step at which training starts are dropped, so a resumed run leaves the same file as a whole one.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._path = path
+        self._rows: list[dict[str, Any]] = []
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        start = int(self.model.optimizer.iterations)
+        self._rows = [row for row in read_history(self._path) if row["step"] <= start]
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        step = int(self.model.optimizer.iterations)
+        self._rows.append({"step": step, **{key: float(value) for key, value in (logs or {}).items()}})
+        partial = self._path + ".partial"
+        with open(partial, "w", newline="") as file:
+            writer = csv.DictWriter(file, list(self._rows[-1]))
+            writer.writeheader()
+            writer.writerows(self._rows)
+        os.replace(partial, self._path)
+
+
+def read_history(path: str) -> list[dict[str, Any]]:
+    """Rows of a `HistoryFile`, numbers by name; none if the file does not exist."""
+    if not os.path.exists(path):
+        return []
+    with open(path, newline="") as file:
+        return [{k: int(v) if k == "step" else float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+
+
+class TensorBoardMonitor(keras.callbacks.Callback):
+    """Writes every number in the epoch's logs, and pictures, to TensorBoard at the optimiser's step.
+
+    Args:
+        folder: where the event files go.
+        pictures: from the model to named matplotlib figures.
+        every: epochs between pictures.
+    """
+
+    def __init__(self, folder: str, pictures: Callable[[keras.Model], Mapping[str, Any]], every: int = 1) -> None:
+        super().__init__()
+        self._folder, self._pictures, self._every = folder, pictures, every
+        self._writer: Any = None
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self._writer = tf.summary.create_file_writer(self._folder)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        step = int(self.model.optimizer.iterations)
+        with self._writer.as_default(step=step):
+            for name, value in (logs or {}).items():
+                tf.summary.scalar(name, value)
+            if (epoch + 1) % self._every == 0:
+                for name, figure in self._pictures(self.model).items():
+                    tf.summary.image(name, figure_to_image(figure)[np.newaxis])
+        self._writer.flush()
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        self._writer.close()
+
+
+def figure_to_image(figure: Any) -> np.ndarray:
+    """Pixels (height, width, 3), uint8, of a matplotlib figure."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3]

@@ -1,0 +1,123 @@
+"""Figures as values: each function returns a matplotlib `Figure`, with no global plotting state."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Ellipse
+
+TRUE_COLOUR, INFERRED_COLOUR = "tab:blue", "tab:orange"
+
+
+def overlay(frames: np.ndarray) -> np.ndarray:
+    """Frames (T, H, W) in one image (H, W), later frames darker: 0 is empty, 1 the last frame."""
+    shades = (np.arange(1, len(frames) + 1) / len(frames))[:, np.newaxis, np.newaxis]
+    return np.max(frames * shades, axis=0)
+
+
+def trajectories(
+    videos: np.ndarray, paths: np.ndarray, inferred: Mapping[str, tuple[np.ndarray, np.ndarray | None]], count: int = 4
+) -> Figure:
+    """Videos overlaid and shaded by time, beside true and inferred paths: one row a video, one column a model.
+
+    Args:
+        videos: frames (V, T, H, W).
+        paths: true paths (V, T, 2), first coordinate down the rows.
+        inferred: by model name, inferred paths (V, T, 2) and their covariances (V, T, 2, 2) or None.
+        count: videos to draw.
+    """
+    count = min(count, len(videos))
+    figure = Figure(figsize=(2.4 * (1 + len(inferred)), 2.4 * count + 0.4), layout="constrained")
+    grid = figure.subplots(count, 1 + len(inferred), squeeze=False)
+    for row in range(count):
+        grid[row, 0].imshow(overlay(videos[row]), cmap="Greys", vmin=0, vmax=1)
+        _bare(grid[row, 0])
+        for axis, (name, (estimate, covariance)) in zip(grid[row, 1:], inferred.items(), strict=True):
+            _path(axis, paths[row], TRUE_COLOUR, "true")
+            _path(axis, estimate[row], INFERRED_COLOUR, "inferred")
+            if covariance is not None:
+                _ellipses(axis, estimate[row], covariance[row])
+            axis.set(xlim=(-2.6, 2.6), ylim=(2.6, -2.6), aspect="equal")  # as in the image, rows go down
+            _bare(axis)
+            if row == 0:
+                axis.set_title(name)
+    grid[0, 0].set_title("video")
+    if inferred:
+        grid[0, 1].legend(fontsize="x-small", loc="upper left")
+    return figure
+
+
+def _path(axis: Any, path: np.ndarray, colour: str, label: str) -> None:
+    axis.plot(path[:, 1], path[:, 0], color=colour, linewidth=1.5, label=label)
+    axis.plot(path[-1, 1], path[-1, 0], "o", color=colour, markersize=4)
+
+
+def _ellipses(axis: Any, path: np.ndarray, covariances: np.ndarray) -> None:
+    """One-standard-deviation ellipses, every third point."""
+    for (down, right), covariance in list(zip(path, covariances, strict=True))[::3]:
+        values, vectors = np.linalg.eigh(covariance[::-1, ::-1])  # (right, down), as drawn
+        angle = np.degrees(np.arctan2(vectors[1, 1], vectors[0, 1]))
+        width, height = 2.0 * np.sqrt(np.maximum(values[::-1], 0.0))
+        axis.add_patch(Ellipse((right, down), width, height, angle=angle, color=INFERRED_COLOUR, alpha=0.25))
+
+
+def _bare(axis: Any) -> None:
+    axis.set_xticks([])
+    axis.set_yticks([])
+
+
+def curves(history: Sequence[Mapping[str, float]], names: Sequence[str]) -> Figure:
+    """Numbers of a training history against the step, a panel each."""
+    names = [name for name in names if name in history[0]]
+    figure = Figure(figsize=(3.2 * len(names), 2.8), layout="constrained")
+    steps = [row["step"] for row in history]
+    for axis, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+        axis.plot(steps, [row[name] for row in history])
+        axis.set(title=name.replace("_", " "), xlabel="step")
+        axis.grid(alpha=0.3)
+    return figure
+
+
+def lines_over_steps(
+    panels: Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray]]], ylabel: str, truth: float | None = None
+) -> Figure:
+    """One panel each of labelled lines (steps, values) over training.
+
+    Args:
+        panels: by title, by label, steps (n,) and values (n,) or (n, k) for k lines of one label.
+        ylabel: what the values are.
+        truth: a value to mark, or None.
+    """
+    figure = Figure(figsize=(4.2 * len(panels), 3.4), layout="constrained")
+    for axis, (title, lines) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
+        for i, (label, (steps, values)) in enumerate(lines.items()):
+            drawn = axis.plot(steps, values, color=f"C{i}", linewidth=1)
+            drawn[0].set_label(label)
+        if truth is not None:
+            axis.axhline(truth, color="black", linestyle=":", label="true")
+        axis.set(title=title, xlabel="step", ylabel=ylabel)
+        if len(lines) > 1 or truth is not None:
+            axis.legend(fontsize="small")
+        axis.grid(alpha=0.3)
+    return figure
+
+
+def against_inducing_points(
+    points: Sequence[tuple[int, float]], baselines: Mapping[str, float], ylabel: str
+) -> Figure:
+    """A measure against the number of inducing points, with baselines as horizontal lines."""
+    figure = Figure(figsize=(5.2, 3.6), layout="constrained")
+    axis = figure.subplots()
+    axis.plot([m for m, _ in points], [value for _, value in points], "o-", label="SVGP-VAE")
+    for i, (name, value) in enumerate(baselines.items(), start=1):
+        axis.axhline(value, color=f"C{i}", linestyle="--", label=name)
+    axis.set(xlabel="inducing points m", ylabel=ylabel, ylim=(0, None))
+    axis.legend()
+    axis.grid(alpha=0.3)
+    return figure
+
+
+def save(figure: Figure, path: str) -> None:
+    """Write a figure as PNG."""
+    figure.savefig(path, dpi=120)
