@@ -81,7 +81,9 @@ def stream(
     times = tf.tile(tf.range(num_frames, dtype=tf.float32)[tf.newaxis], [num_videos, 1])
 
     def batch(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        noise = tf.random.stateless_normal((num_frames, num_videos * 2), seed=tf.stack([tf.cast(seed, tf.int64), index]))
+        noise = tf.random.stateless_normal(
+            (num_frames, num_videos * 2), seed=tf.stack([tf.cast(seed, tf.int64), index])
+        )
         paths = tf.reshape(tf.matmul(factor, noise), (num_frames, num_videos, 2))
         return times, render(tf.transpose(paths, (1, 0, 2)))
 
@@ -109,7 +111,9 @@ def load(path: str) -> Videos:
         raise ValueError(f"{path} is not a readable file of moving-ball videos: {error}") from error
     videos_, frames = data.times.shape[:2]
     if data.frames.shape != (videos_, frames, SIZE, SIZE) or data.paths.shape != (videos_, frames, 2):
-        raise ValueError(f"{path}: times {data.times.shape}, frames {data.frames.shape} and paths {data.paths.shape} differ")
+        raise ValueError(
+            f"{path}: times {data.times.shape}, frames {data.frames.shape} and paths {data.paths.shape} differ"
+        )
     return data
 
 

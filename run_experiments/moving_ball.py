@@ -31,8 +31,8 @@ KERNELS = {
     "rational_quadratic": kernels.RationalQuadratic,
 }
 RMSE_DEFINITION = (
-    "sqrt(sum of squared residuals / (2 * videos * frames)) in world units (6.4 pixels), after one affine least-squares "
-    "fit of the posterior means to the true paths of the same test videos"
+    "sqrt(sum of squared residuals / (2 * videos * frames)) in world units (6.4 pixels), after one affine "
+    "least-squares fit of the posterior means to the true paths of the same test videos"
 )
 NUM_LATENTS = 2
 TEST_SEED = 20_201_026
@@ -186,7 +186,12 @@ def load_checkpoint(model: svgp.LatentModel, path: str) -> None:
 
 
 def _train(
-    model: svgp.LatentModel, settings: Settings, folder: run_folder.RunFolder, test: data.Videos, start: int, verbose: Any
+    model: svgp.LatentModel,
+    settings: Settings,
+    folder: run_folder.RunFolder,
+    test: data.Videos,
+    start: int,
+    verbose: Any,
 ) -> None:
     epoch = min(settings.steps_per_epoch, settings.steps)
     stream = data.stream(
@@ -248,7 +253,7 @@ def _define_flags() -> None:
                       "not a divergence and is kept to explain its figures.")  # fmt: skip
     flags.DEFINE_enum("kernel", d.kernel, list(KERNELS), "Kernel over time.")
     flags.DEFINE_integer("num_inducing", d.num_inducing, "Inducing points m of svgpvae.")
-    flags.DEFINE_list("inducing_range", [str(x) for x in d.inducing_range], "Where the m equally spaced inducing points "
+    flags.DEFINE_list("inducing_range", [str(x) for x in d.inducing_range], "Where the equally spaced inducing points "
                       "start: first and last, in frames.")  # fmt: skip
     flags.DEFINE_bool("train_inducing", d.train_inducing, "Move the inducing points in training.")
     flags.DEFINE_float("inducing_unit", d.inducing_unit, "Frames an inducing point moves per unit of the optimiser's "
@@ -256,7 +261,9 @@ def _define_flags() -> None:
     flags.DEFINE_bool("train_kernel", d.train_kernel, "Learn the length scale, one per coordinate.")
     flags.DEFINE_float("initial_length_scale", d.initial_length_scale, "Length scale of the model, in frames.")
     flags.DEFINE_float("beta", d.beta, "Weight of the KL.", lower_bound=0.0)
-    flags.DEFINE_list("variance_bounds", [str(x) for x in d.variance_bounds], "Smooth bounds of the encoder's variances.")
+    flags.DEFINE_list(
+        "variance_bounds", [str(x) for x in d.variance_bounds], "Smooth bounds of the encoder's variances."
+    )
     flags.DEFINE_float("jitter", d.jitter, "Added to the diagonal of K_mm, relative to its mean.", lower_bound=0.0)
     flags.DEFINE_integer("num_frames", d.num_frames, "Frames per video.")
     flags.DEFINE_float("data_length_scale", d.data_length_scale, "Length scale of the true paths, in frames.")
@@ -288,7 +295,10 @@ def _main(_: list[str]) -> None:
     verbose = flags.FLAGS.verbose
     try:
         metrics = run(
-            settings_from_flags(), flags.FLAGS.output_dir, flags.FLAGS.resume, verbose if verbose == "auto" else int(verbose)
+            settings_from_flags(),
+            flags.FLAGS.output_dir,
+            flags.FLAGS.resume,
+            verbose if verbose == "auto" else int(verbose),
         )
     except (ValueError, run_folder.RunFolderError) as error:
         raise SystemExit(f"error: {error}") from error

@@ -24,7 +24,9 @@ class Features(keras.layers.Layer):
     def call(self, aux: Any, leading: int) -> tf.Tensor:
         """Features (..., n, D) of auxiliary data with ``leading`` axes before the features."""
         if isinstance(aux, Mapping):
-            raise DataError(f"auxiliary data are named ({', '.join(aux)}); give the model auxiliary=NamedColumns([...])")
+            raise DataError(
+                f"auxiliary data are named ({', '.join(aux)}); give the model auxiliary=NamedColumns([...])"
+            )
         return _as_columns(aux, leading)
 
 

@@ -214,9 +214,7 @@ class SquaredExponential(_Named):
     """
 
     def __init__(self, length_scale: float | Sequence[float] = 1.0, amplitude: float | None = None, **kwargs) -> None:
-        super().__init__(
-            "ExponentiatedQuadratic", {"length_scale": length_scale, "amplitude": amplitude}, **kwargs
-        )
+        super().__init__("ExponentiatedQuadratic", {"length_scale": length_scale, "amplitude": amplitude}, **kwargs)
 
 
 class _Matern(_Named):
@@ -380,7 +378,7 @@ class _Composite(Kernel):
         super().__init__(**kwargs)
         if not kernels or not all(isinstance(kernel, Kernel) for kernel in kernels):
             raise ValueError(f"{type(self).__name__} joins kernels of this module, got {kernels!r}")
-        counts = {kernel.num_latents for kernel in kernels} - {None}
+        counts = {kernel.num_latents for kernel in kernels if kernel.num_latents is not None}
         if len(counts) > 1:
             raise ValueError(f"{type(self).__name__}: the parts disagree on num_latents: {sorted(counts)}")
         self.kernels = list(kernels)

@@ -12,9 +12,7 @@ def log_density(x: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> tf.Tensor
     return -0.5 * (LOG_2PI + tf.math.log(variance) + tf.square(x - mean) / variance)
 
 
-def expected_log_density(
-    mean: tf.Tensor, variance: tf.Tensor, data: tf.Tensor, data_variance: tf.Tensor
-) -> tf.Tensor:
+def expected_log_density(mean: tf.Tensor, variance: tf.Tensor, data: tf.Tensor, data_variance: tf.Tensor) -> tf.Tensor:
     """``E_{z ~ N(mean, variance)} [log N(data | z, data_variance)]``, elementwise.
 
     With the encoder's (data, data_variance) and the GP posterior's (mean, variance) this is the term

@@ -13,6 +13,7 @@ from keras import tree
 
 from svgp_vae_tf.math import linalg
 from svgp_vae_tf.models import checks
+from svgp_vae_tf.models.core import LatentCore
 from svgp_vae_tf.priors.base import Evidence
 
 CHUNK = 256
@@ -26,8 +27,8 @@ class LatentMoments(NamedTuple):
     variance: np.ndarray
 
 
-class PredictionMixin:
-    """Conditioning and prediction for `LatentModel`. Shapes: (series, points, ...) or (points, ...) throughout."""
+class PredictiveModel(LatentCore):
+    """Adds conditioning and prediction. Shapes: (series, points, ...) or (points, ...) throughout."""
 
     # ---- the data a posterior is given ----
 

@@ -85,8 +85,13 @@ class SparseGP(Prior):
         batch = tf.cast(tf.shape(y)[-1], y.dtype)
         if self.num_data is not None:  # one GP over all replicas' data
             if self.bound == "titsias" and tf.distribute.get_strategy().num_replicas_in_sync > 1:
-                raise ValueError("the titsias bound of one GP over a data set cannot be split over replicas; use hensman")
-            stats, batch = sparse_posterior.Statistics(*(_sum_over_replicas(x) for x in stats)), _sum_over_replicas(batch)
+                raise ValueError(
+                    "the titsias bound of one GP over a data set cannot be split over replicas; use hensman"
+                )
+            stats, batch = (
+                sparse_posterior.Statistics(*(_sum_over_replicas(x) for x in stats)),
+                _sum_over_replicas(batch),
+            )
         scale = 1.0 if self.num_data is None else self.num_data / batch
         q = sparse_posterior.posterior(stats, scale)
         q_mean, q_variance = sparse_posterior.marginals(q, v, k_diagonal)

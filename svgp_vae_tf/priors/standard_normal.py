@@ -14,7 +14,6 @@ class StandardNormal(Prior):
     At new inputs nothing is known: predictions are the prior, N(0, 1), whatever was conditioned on.
     """
 
-
     def call(self, features: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> LatentPosterior:
         mean, variance = (tf.cast(x, linalg.DTYPE) for x in (mean, variance))
         divergence = gaussians.kl_to_standard_normal(mean, variance)

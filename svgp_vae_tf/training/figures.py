@@ -103,9 +103,7 @@ def lines_over_steps(
     return figure
 
 
-def against_inducing_points(
-    points: Sequence[tuple[int, float]], baselines: Mapping[str, float], ylabel: str
-) -> Figure:
+def against_inducing_points(points: Sequence[tuple[int, float]], baselines: Mapping[str, float], ylabel: str) -> Figure:
     """A measure against the number of inducing points, with baselines as horizontal lines."""
     figure = Figure(figsize=(5.2, 3.6), layout="constrained")
     axis = figure.subplots()

@@ -1,0 +1,186 @@
+"""The one model: an encoder, a prior over the latents, and a decoder. Models differ in the prior alone.
+
+    aux x -> auxiliary -> features --------+
+                                           +-> prior -> q(z | x, y) -> sample z -> decoder -> p(y | z)
+    observations y -> encoder -> (y~, s2) -+
+
+This file holds the parts and the ELBO; `prediction` adds what a trained model answers, `base` adds training.
+"""
+
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from svgp_vae_tf.auxiliary import Features
+from svgp_vae_tf.likelihoods import Bernoulli, Gaussian, Likelihood
+from svgp_vae_tf.math import linalg
+from svgp_vae_tf.models import checks
+from svgp_vae_tf.models.evidence import EvidenceStore
+from svgp_vae_tf.priors.base import LatentPosterior, Prior
+
+VARIANCE_BOUNDS = (1e-6, 1e3)
+_LIKELIHOODS = {"bernoulli": Bernoulli, "gaussian": Gaussian}
+
+
+class ElboTerms(NamedTuple):
+    """The two terms of the ELBO of a batch."""
+
+    log_likelihood: tf.Tensor
+    """log p(y | z) per example (a series, or a point of one data set), shape (batch,)."""
+    kl: tf.Tensor
+    """The regulariser per example, shape (batch,)."""
+
+
+class LatentCore(keras.Model):
+    """Networks, prior and likelihood; what training and prediction share.
+
+    Args:
+        encoder: network from single observations to (2 L,): means, then log-variances of the latent data set.
+        decoder: network from single latents (L,) to the likelihood's parameters.
+        prior: the prior over the latents; its `num_data` says whether an example is a series or a point.
+        likelihood: "bernoulli", "gaussian" or a `Likelihood`.
+        auxiliary: turns auxiliary data into features; None takes an array as it is.
+        variance_bounds: the encoder's variances stay between these, by a smooth bound on their logarithm.
+        seed: of the latent samples.
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        prior: Prior,
+        *,
+        likelihood: str | Likelihood = "bernoulli",
+        auxiliary: Features | None = None,
+        variance_bounds: tuple[float, float] = VARIANCE_BOUNDS,
+        seed: int = 0,
+        **kwargs,
+    ) -> None:
+        super().__init__(**kwargs)
+        low, high = (float(bound) for bound in variance_bounds)
+        if not 0.0 < low < high < np.inf:
+            raise ValueError(f"variance_bounds must be positive and rising, got {variance_bounds}")
+        if isinstance(likelihood, str):
+            if likelihood not in _LIKELIHOODS:
+                raise ValueError(f"unknown likelihood {likelihood!r}; choose one of {', '.join(_LIKELIHOODS)}")
+            likelihood = _LIKELIHOODS[likelihood]()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.prior = prior
+        self.likelihood = likelihood
+        self.auxiliary = Features() if auxiliary is None else auxiliary
+        self.variance_bounds = (low, high)
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.evidence = EvidenceStore()
+        if encoder.built and decoder.built:
+            self._finish_build(encoder.input_shape[1:])
+
+    # ---- networks and latents ----
+
+    @property
+    def leading_axes(self) -> int:
+        """Axes before features and observations: 2 for series (series, points), 1 for one data set (points)."""
+        return 2 if self.prior.num_data is None else 1
+
+    def encode(self, observations: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The latent data set: means y~ and bounded variances s2, each (..., n, L), float64."""
+        leading = tf.shape(observations)[: self.leading_axes]
+        event = observations.shape[self.leading_axes :]
+        outputs = self.encoder(tf.reshape(observations, [-1, *event]))
+        moments = tf.reshape(tf.cast(outputs, linalg.DTYPE), [*tf.unstack(leading), 2 * self.num_latents])
+        mean, log_variance = tf.split(moments, 2, axis=-1)
+        low, high = (tf.math.log(tf.constant(bound, linalg.DTYPE)) for bound in self.variance_bounds)
+        bounded = low + tf.nn.softplus(log_variance - low) - tf.nn.softplus(log_variance - high)
+        return mean, tf.exp(bounded)
+
+    def decode(self, latents: tf.Tensor) -> tf.Tensor:
+        """The likelihood's parameters for latents (..., L)."""
+        leading = tf.unstack(tf.shape(latents)[:-1])
+        outputs = self.decoder(tf.reshape(tf.cast(latents, self.compute_dtype), [-1, self.num_latents]))
+        return tf.reshape(outputs, [*leading, *outputs.shape[1:]])
+
+    def features(self, aux: Any) -> tf.Tensor:
+        """Features of auxiliary data, (..., n, D), float64."""
+        features = self.auxiliary(aux, leading=self.leading_axes)
+        self.prior.check(tuple(features.shape))
+        return features
+
+    def posterior(self, aux: Any, observations: tf.Tensor) -> LatentPosterior:
+        """q(z | x, y) at the data themselves, given just these data."""
+        return self.prior(self.features(aux), *self.encode(observations))
+
+    def sample_latents(self, mean: tf.Tensor, variance: tf.Tensor) -> tf.Tensor:
+        """One draw per latent from independent Gaussians, in the networks' dtype."""
+        # a floor far below any variance that matters keeps the gradient of the root finite
+        stddev = tf.sqrt(tf.maximum(variance, 1e-30))
+        noise = keras.random.normal(tf.shape(mean), dtype=self.compute_dtype, seed=self.seed_generator)
+        return tf.cast(mean, self.compute_dtype) + tf.cast(stddev, self.compute_dtype) * noise
+
+    def elbo_terms(self, aux: Any, observations: tf.Tensor) -> ElboTerms:
+        """Both terms of the ELBO for a batch, with one latent sample."""
+        q = self.posterior(aux, observations)
+        outputs = self.decode(self.sample_latents(q.mean, q.variance))
+        log_prob = self.likelihood.log_prob(outputs, observations)
+        log_likelihood = tf.reduce_sum(log_prob, axis=list(range(1, len(log_prob.shape))))
+        kl = tf.cast(q.kl, log_likelihood.dtype)
+        return ElboTerms(log_likelihood, kl + tf.zeros_like(log_likelihood))
+
+    # ---- building and serialisation ----
+
+    def _ensure_built(self, observations_shape: tuple[int | None, ...]) -> None:
+        event = tuple(observations_shape[self.leading_axes :])
+        if not self.built:
+            if not self.encoder.built:
+                self.encoder.build((None, *event))
+            latents = self.encoder.compute_output_shape((None, *event))[-1] // 2
+            if not self.decoder.built:
+                self.decoder.build((None, latents))
+            self._finish_build(event)
+        expected = self._observation_shape
+        if None not in event and None not in expected and event != expected:
+            raise checks.DataError(f"observations have shape {event} each, but the encoder takes {expected}")
+
+    def _finish_build(self, event: tuple[int | None, ...]) -> None:
+        outputs = self.encoder.compute_output_shape((None, *event))[-1]
+        if outputs % 2:
+            raise ValueError(f"the encoder must give 2 L outputs (means, log-variances), but gives {outputs}")
+        self.num_latents = outputs // 2
+        expected = self.decoder.input_shape[-1]
+        if expected != self.num_latents:
+            raise ValueError(f"the encoder gives {self.num_latents} latents, but the decoder takes {expected}")
+        self._observation_shape = tuple(event)
+        self.built = True
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        return {"observation_shape": list(self._observation_shape)} if self.built else None
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        self._ensure_built((None,) * self.leading_axes + tuple(config["observation_shape"]))
+
+    def get_config(self) -> dict[str, Any]:
+        parts = {key: getattr(self, key) for key in ("encoder", "decoder", "likelihood", "auxiliary")}
+        return {
+            **{key: keras.saving.serialize_keras_object(part) for key, part in parts.items()},
+            **self._prior_config(),
+            "variance_bounds": list(self.variance_bounds),
+            "seed": self.seed,
+            "name": self.name,
+            "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
+        }
+
+    def _prior_config(self) -> dict[str, Any]:
+        """The constructor's arguments that make the prior."""
+        return {"prior": keras.saving.serialize_keras_object(self.prior)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "LatentCore":
+        restore = keras.saving.deserialize_keras_object
+        deserialized = {k: restore(v, custom_objects) if _is_object(v) else v for k, v in config.items()}
+        return cls(**deserialized)
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict) and "class_name" in value
