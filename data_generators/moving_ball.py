@@ -1,8 +1,8 @@
 """Videos of a ball whose path is drawn from a Gaussian process (Pearce, 2020).
 
-Each coordinate of a path is GP(0, exp(-(t - t')^2 / (2 l^2))) at times t = 0, 1, ..., T - 1. A frame has pixel (row, column)
-set where it is closer than 3 pixels to the ball's centre at (16 + 6.4 x, 16 + 6.4 y): coordinate 0 of a path indexes
-rows and coordinate 1 columns, everywhere. Beyond |2.5| the centre is outside the frame.
+Each coordinate of a path is GP(0, exp(-(t - t')^2 / (2 l^2))) at times t = 0, 1, ..., T - 1. A frame has a pixel
+(row, column) set where it is closer than 3 pixels to the ball's centre at (16 + 6.4 x, 16 + 6.4 y): coordinate 0 of a
+path indexes rows and coordinate 1 columns, everywhere. Beyond |2.5| the centre is outside the frame.
 
 As a command it writes a fixed set of videos:
 

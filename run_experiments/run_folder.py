@@ -51,19 +51,21 @@ class RunFolder:
         return os.path.join(self.figures, f"{name}.png")
 
     def start(self, settings: dict[str, Any], may_change: tuple[str, ...] = ("steps",)) -> None:
-        """Write config.json; on resuming, first check that the settings are those of the run.
+        """Write config.json: the settings, and where each session of the run came from.
 
         Raises:
-            RunFolderError: if a setting differs that is not in ``may_change``.
+            RunFolderError: if a setting differs from those of the run that is there, unless it is in ``may_change``.
         """
+        settings = json.loads(json.dumps(settings))  # as they will be read back
+        sessions = []
         if os.path.exists(self.config):
-            before = read_json(self.config)["settings"]
+            before = read_json(self.config)
+            sessions = before["sessions"]
             for name, value in settings.items():
-                if name not in may_change and before.get(name, value) != value:
-                    raise RunFolderError(
-                        f"the run in {self.path} has --{name}={before[name]}, not {value}: resume with the same flags"
-                    )
-        write_json(self.config, {"settings": settings, **provenance()})
+                old = before["settings"].get(name, value)
+                if name not in may_change and old != value:
+                    raise RunFolderError(f"the run in {self.path} has --{name}={old}, not {value}: resume it with that")
+        write_json(self.config, {"settings": settings, "sessions": [*sessions, provenance()]})
 
 
 def provenance() -> dict[str, Any]:
