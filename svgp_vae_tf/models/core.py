@@ -18,6 +18,7 @@ from svgp_vae_tf.likelihoods import Bernoulli, Gaussian, Likelihood
 from svgp_vae_tf.math import linalg
 from svgp_vae_tf.models import checks
 from svgp_vae_tf.models.evidence import EvidenceStore
+from svgp_vae_tf.models.sampler import LatentSampler
 from svgp_vae_tf.priors.base import LatentPosterior, Prior
 
 VARIANCE_BOUNDS = (1e-6, 1e3)
@@ -73,7 +74,7 @@ class LatentCore(keras.Model):
         self.auxiliary = Features() if auxiliary is None else auxiliary
         self.variance_bounds = (low, high)
         self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.sampler = LatentSampler(seed)
         self.evidence = EvidenceStore()
         if encoder.built and decoder.built:
             self._finish_build(encoder.input_shape[1:])
@@ -114,10 +115,7 @@ class LatentCore(keras.Model):
 
     def sample_latents(self, mean: tf.Tensor, variance: tf.Tensor) -> tf.Tensor:
         """One draw per latent from independent Gaussians, in the networks' dtype."""
-        # a floor far below any variance that matters keeps the gradient of the root finite
-        stddev = tf.sqrt(tf.maximum(variance, 1e-30))
-        noise = keras.random.normal(tf.shape(mean), dtype=self.compute_dtype, seed=self.seed_generator)
-        return tf.cast(mean, self.compute_dtype) + tf.cast(stddev, self.compute_dtype) * noise
+        return self.sampler(mean, variance)
 
     def elbo_terms(self, aux: Any, observations: tf.Tensor) -> ElboTerms:
         """Both terms of the ELBO for a batch, with one latent sample."""

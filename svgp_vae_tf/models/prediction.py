@@ -170,7 +170,7 @@ class PredictiveModel(LatentCore):
             raise ValueError(f"num_samples must be at least 1, got {num_samples}")
         series = self._check_new(aux)
         features, evidence = self.features(aux), self._evidence_of(tf.constant(series))
-        generator = self.seed_generator if seed is None else keras.random.SeedGenerator(seed)
+        generator = self.sampler.generator if seed is None else keras.random.SeedGenerator(seed)
         if joint:
             mean, covariance = self.prior.predict_joint(evidence, features)
             factor = linalg.cholesky(covariance, linalg.JITTER)

@@ -1,0 +1,37 @@
+"""Random draws of latents, with a state that is saved with the model."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="svgp_vae_tf")
+class LatentSampler(keras.layers.Layer):
+    """``z = mean + stddev * noise`` with its own generator.
+
+    Keras does not save the state of a `SeedGenerator`; without it a resumed run would draw other noise than a whole one.
+
+    Args:
+        seed: where the generator starts.
+    """
+
+    def __init__(self, seed: int = 0, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.generator = keras.random.SeedGenerator(seed)
+        self.built = True
+
+    def call(self, mean: tf.Tensor, variance: tf.Tensor) -> tf.Tensor:
+        """One draw per latent from independent Gaussians, in this layer's compute dtype."""
+        # a floor far below any variance that matters keeps the gradient of the root finite
+        stddev = tf.sqrt(tf.maximum(variance, 1e-30))
+        noise = keras.random.normal(tf.shape(mean), dtype=self.compute_dtype, seed=self.generator)
+        return tf.cast(mean, self.compute_dtype) + tf.cast(stddev, self.compute_dtype) * noise
+
+    def save_own_variables(self, store: Any) -> None:
+        store["generator"] = np.asarray(self.generator.state)
+
+    def load_own_variables(self, store: Any) -> None:
+        if "generator" in store.keys():
+            self.generator.state.assign(np.asarray(store["generator"]))
