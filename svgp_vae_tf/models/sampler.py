@@ -11,7 +11,7 @@ import tensorflow as tf
 class LatentSampler(keras.layers.Layer):
     """``z = mean + stddev * noise`` with its own generator.
 
-    Keras does not save the state of a `SeedGenerator`; without it a resumed run would draw other noise than a whole one.
+    Keras does not save the state of a `SeedGenerator`; without it a resumed run would draw other noise.
 
     Args:
         seed: where the generator starts.

@@ -9,15 +9,22 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+Numbers = Callable[[keras.Model], Mapping[str, float]]
+"""From a model to named numbers."""
+
+
+def _none(_: keras.Model) -> Mapping[str, float]:
+    return {}
+
 
 class Evaluation(keras.callbacks.Callback):
-    """Adds numbers to the logs of each epoch, for the callbacks after it.
+    """Adds numbers to the logs of each epoch, for the callbacks after it and the progress bar.
 
     Args:
         function: from the model to named numbers.
     """
 
-    def __init__(self, function: Callable[[keras.Model], Mapping[str, float]]) -> None:
+    def __init__(self, function: Numbers) -> None:
         super().__init__()
         self._function = function
 
@@ -47,11 +54,15 @@ class HistoryFile(keras.callbacks.Callback):
     """One row of numbers per epoch in a CSV file, the step first.
 
     Rows after the step at which training starts are dropped, so a resumed run leaves the same file as a whole one.
+
+    Args:
+        path: the file.
+        extra: further numbers to write, too many for the progress bar.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, extra: Numbers = _none) -> None:
         super().__init__()
-        self._path = path
+        self._path, self._extra = path, extra
         self._rows: list[dict[str, Any]] = []
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -60,7 +71,8 @@ class HistoryFile(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         step = int(self.model.optimizer.iterations)
-        self._rows.append({"step": step, **{key: float(value) for key, value in (logs or {}).items()}})
+        numbers = {**(logs or {}), **self._extra(self.model)}
+        self._rows.append({"step": step, **{key: float(value) for key, value in numbers.items()}})
         partial = self._path + ".partial"
         with open(partial, "w", newline="") as file:
             writer = csv.DictWriter(file, list(self._rows[-1]))
@@ -84,11 +96,18 @@ class TensorBoardMonitor(keras.callbacks.Callback):
         folder: where the event files go.
         pictures: from the model to named matplotlib figures.
         every: epochs between pictures.
+        extra: further numbers to write.
     """
 
-    def __init__(self, folder: str, pictures: Callable[[keras.Model], Mapping[str, Any]], every: int = 1) -> None:
+    def __init__(
+        self,
+        folder: str,
+        pictures: Callable[[keras.Model], Mapping[str, Any]],
+        every: int = 1,
+        extra: Numbers = _none,
+    ) -> None:
         super().__init__()
-        self._folder, self._pictures, self._every = folder, pictures, every
+        self._folder, self._pictures, self._every, self._extra = folder, pictures, every, extra
         self._writer: Any = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -97,7 +116,7 @@ class TensorBoardMonitor(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         step = int(self.model.optimizer.iterations)
         with self._writer.as_default(step=step):
-            for name, value in (logs or {}).items():
+            for name, value in {**(logs or {}), **self._extra(self.model)}.items():
                 tf.summary.scalar(name, value)
             if (epoch + 1) % self._every == 0:
                 for name, figure in self._pictures(self.model).items():

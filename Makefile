@@ -1,0 +1,50 @@
+# `make demo` sets everything up and runs the main job; `make test` sets everything up and passes the tests.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.PHONY: help setup setup-dev demo test lint test-fast test-slow format benchmark clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+$(VENV)/.installed: requirements.txt setup.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --requirement requirements.txt
+	$(BIN)/pip install --quiet --no-deps --editable .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
+	$(BIN)/pip install --quiet --requirement requirements-dev.txt
+	touch $@
+
+setup: $(VENV)/.installed  ## a virtual environment with the pinned requirements
+
+setup-dev: $(VENV)/.installed-dev  ## the same, with what the tests need
+
+demo: setup  ## train on moving-ball videos for some minutes and compare three models
+	$(BIN)/python -W ignore -m run_experiments.demo
+
+test: setup-dev lint test-fast  ## lint, types and tests
+
+lint: setup-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test-fast: setup-dev
+	$(BIN)/python -m pytest
+
+test-slow: setup-dev  ## the full-scale checks as well
+	$(BIN)/python -m pytest -m "slow or not slow"
+
+format: setup-dev  ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+benchmark: setup  ## step time, beside the networks' matrix products alone
+	$(BIN)/python -W ignore -m benchmarks.step_time
+
+clean:  ## remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache *.egg-info

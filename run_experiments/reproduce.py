@@ -1,0 +1,202 @@
+r"""The paper's figures, each as a PNG and as JSON with the numbers behind it.
+
+    python -m run_experiments.reproduce --target=figure1 --profile=full
+
+A target is a set of moving-ball runs and a drawing of them. Runs are kept in --runs_dir, shared between targets, and
+resumed where they stopped, so a figure can be completed piece by piece; --notrain draws what is there.
+"""
+
+import dataclasses
+import os
+from typing import Any
+
+import numpy as np
+from absl import app, flags
+
+import svgp_vae_tf as svgp
+from data_generators import moving_ball as data
+from run_experiments import moving_ball, run_folder
+from run_experiments.moving_ball import Settings
+from svgp_vae_tf.training import alignment, callbacks, figures
+
+TRUE_LENGTH_SCALE = 2.0
+HEADLINE = {
+    "svgpvae_m15": Settings(model="svgpvae", num_inducing=15),
+    "gpvae": Settings(model="gpvae"),
+    "vae": Settings(model="vae"),
+}
+FIGURE1 = {f"svgpvae_m{m}": Settings(num_inducing=m) for m in (5, 8, 10, 20)}
+FIGURE3 = {
+    f"length_scale_m{m}": Settings(num_inducing=m, train_kernel=True, initial_length_scale=1.0) for m in (5, 10, 15)
+}
+FIGURE4 = {
+    f"inducing_from_{name}": Settings(num_inducing=10, train_inducing=True, inducing_unit=15.0, inducing_range=ends)
+    for name, ends in (("start", (0.0, 9.0)), ("middle", (10.0, 19.0)), ("end", (20.0, 29.0)))
+}
+TARGETS = {"figure1": {**FIGURE1, **HEADLINE}, "figure2": HEADLINE, "figure3": FIGURE3, "figure4": FIGURE4}
+SWEEP_STEPS = 4_000
+SMOKE: dict[str, Any] = {"steps": 40, "steps_per_epoch": 20, "num_test_videos": 20}
+
+
+def settings_of(name: str, profile: str) -> Settings:
+    """Settings of a named run: the headline runs at full length, the sweeps to where their curves flatten."""
+    settings = {**FIGURE1, **FIGURE3, **FIGURE4, **HEADLINE}[name]
+    if profile == "smoke":
+        return dataclasses.replace(settings, **SMOKE)
+    return settings if name in HEADLINE else dataclasses.replace(settings, steps=SWEEP_STEPS)
+
+
+def train(name: str, profile: str, runs_dir: str) -> None:
+    """Run, or complete, a named run."""
+    settings, path = settings_of(name, profile), os.path.join(runs_dir, name)
+    metrics = run_folder.RunFolder(path, resume=True).metrics
+    if os.path.exists(metrics) and run_folder.read_json(metrics)["steps"] >= settings.steps:
+        print(f"{name}: {settings.steps} steps are done")
+        return
+    print(f"{name}: to {settings.steps} steps")
+    moving_ball.run(settings, path, resume=True, verbose=2)
+
+
+def finished(name: str, runs_dir: str) -> bool:
+    """Whether a run has left metrics, of whatever length."""
+    return os.path.exists(os.path.join(runs_dir, name, "metrics.json"))
+
+
+def summary(name: str, runs_dir: str) -> dict[str, Any]:
+    """What a figure's JSON says of a run: where it came from, how far it went, its metrics."""
+    folder = run_folder.RunFolder(os.path.join(runs_dir, name), resume=True)
+    config = run_folder.read_json(folder.config)
+    return {**config, "metrics": run_folder.read_json(folder.metrics)}
+
+
+def history_of(name: str, runs_dir: str) -> list[dict[str, Any]]:
+    """The rows of a run's history."""
+    return callbacks.read_history(os.path.join(runs_dir, name, "history.csv"))
+
+
+def at_step(history: list[dict[str, Any]], step: int, name: str) -> float:
+    """A number of a history at a step, or at the last one before."""
+    return [row[name] for row in history if row["step"] <= step][-1]
+
+
+def figure1(names: list[str], runs_dir: str) -> tuple[Any, dict[str, Any]]:
+    """RMSE against m, with VAE and GP-VAE as lines; all runs at the length of the shortest."""
+    histories = {name: history_of(name, runs_dir) for name in names}
+    common = min(history[-1]["step"] for history in histories.values())
+    rmse = {name: at_step(history, common, "rmse") for name, history in histories.items()}
+    points = sorted((int(name.rsplit("_m", 1)[1]), value) for name, value in rmse.items() if "_m" in name)
+    lines = {label: rmse[name] for label, name in (("GP-VAE (exact)", "gpvae"), ("VAE", "vae")) if name in rmse}
+    figure = figures.against_inducing_points(points, lines, f"test RMSE after {common} steps")
+    numbers = {
+        "step": common,
+        "rmse_at_step": rmse,
+        "rmse_by_step": {n: [[row["step"], row["rmse"]] for row in h] for n, h in histories.items()},
+        "rmse_definition": moving_ball.RMSE_DEFINITION,
+    }
+    return figure, numbers
+
+
+def figure2(names: list[str], runs_dir: str) -> tuple[Any, dict[str, Any]]:
+    """Test videos overlaid and shaded by time, beside true and inferred paths of each model."""
+    settings = Settings(**run_folder.read_json(os.path.join(runs_dir, names[0], "config.json"))["settings"])
+    test = data.videos(settings.num_test_videos, settings.num_frames, settings.data_length_scale, moving_ball.TEST_SEED)
+    inferred, rmse = {}, {}
+    for name, label in (("gpvae", "GP-VAE"), ("svgpvae_m15", "SVGP-VAE, m = 15"), ("vae", "VAE")):
+        if name in names:
+            model = svgp.load_model(os.path.join(runs_dir, name, "model.keras"))
+            inferred[label] = moving_ball.inferred_paths(model, test)
+            rmse[name] = alignment.align(inferred[label][0], test.paths).rmse
+    return figures.trajectories(test.frames, test.paths, inferred), {
+        "rmse": rmse,
+        "rmse_definition": moving_ball.RMSE_DEFINITION,
+    }
+
+
+def figure3(names: list[str], runs_dir: str) -> tuple[Any, dict[str, Any]]:
+    """Learned length scales of both coordinates during training, for several m."""
+    lines, numbers = {}, {}
+    for name in names:
+        history = history_of(name, runs_dir)
+        steps = np.array([row["step"] for row in history])
+        values = np.array([[row["length_scale_0"], row["length_scale_1"]] for row in history])
+        lines[f"m = {name.rsplit('_m', 1)[1]}"] = (steps, values)
+        numbers[name] = {
+            "length_scales": values[-1].tolist(),
+            "relative_error": np.abs(values[-1] / TRUE_LENGTH_SCALE - 1.0).tolist(),
+            "change_over_last_quarter": np.ptp(values[-max(2, len(values) // 4) :], axis=0).tolist(),
+        }
+    figure = figures.lines_over_steps({"": lines}, "length scale (frames)", TRUE_LENGTH_SCALE)
+    return figure, {"true_length_scale": TRUE_LENGTH_SCALE, "learned": numbers}
+
+
+def figure4(names: list[str], runs_dir: str) -> tuple[Any, dict[str, Any]]:
+    """Inducing points spreading from three bad starts."""
+    panels, numbers = {}, {}
+    for name in names:
+        history = history_of(name, runs_dir)
+        columns = [column for column in history[0] if column.startswith("inducing_")]
+        settings = run_folder.read_json(os.path.join(runs_dir, name, "config.json"))["settings"]
+        first, last = settings["inducing_range"]
+        start = np.linspace(first, last, len(columns))
+        steps = np.array([0] + [row["step"] for row in history])
+        values = np.vstack([start, [[row[column] for column in columns] for row in history]])
+        panels[name.replace("_", " ")] = {"m = " + str(len(columns)): (steps, values)}
+        numbers[name] = {"points": values[-1].tolist(), **spacing(values[-1]), "by_step": values.tolist()}
+    measure = "largest deviation of a gap between neighbours from the mean gap, relative to the mean gap"
+    return figures.lines_over_steps(panels, "inducing point (frame)"), {"measure": measure, "spread": numbers}
+
+
+def spacing(points: np.ndarray) -> dict[str, float]:
+    """How far sorted points are from equal spacing."""
+    gaps = np.diff(np.sort(points))
+    deviations = np.abs(gaps / gaps.mean() - 1.0)
+    return {"max_deviation": float(deviations.max()), "mean_deviation": float(deviations.mean())}
+
+
+DRAW = {"figure1": figure1, "figure2": figure2, "figure3": figure3, "figure4": figure4}
+
+
+def reproduce(target: str, profile: str, runs_dir: str, results_dir: str, training: bool = True) -> str:
+    """Train what a target needs and draw it. Returns the path of the figure.
+
+    Raises:
+        RunFolderError: if no run of the target has finished, or a folder cannot be used.
+    """
+    for name in TARGETS[target] if training else ():
+        train(name, profile, runs_dir)
+    names = [name for name in TARGETS[target] if finished(name, runs_dir)]
+    if not names:
+        raise run_folder.RunFolderError(f"no run of {target} has finished in {runs_dir}; leave --notrain out")
+    figure, numbers = DRAW[target](names, runs_dir)
+    os.makedirs(results_dir, exist_ok=True)
+    stem = os.path.join(results_dir, target if profile == "full" else f"{target}_{profile}")
+    figures.save(figure, f"{stem}.png")
+    missing = sorted(set(TARGETS[target]) - set(names))
+    runs = {name: summary(name, runs_dir) for name in names}
+    report = {"target": target, "profile": profile, **numbers, "missing": missing}
+    run_folder.write_json(f"{stem}.json", {**report, "made_by": run_folder.provenance(), "runs": runs})
+    return f"{stem}.png"
+
+
+def _define_flags() -> None:
+    flags.DEFINE_enum("target", None, list(TARGETS), "What to reproduce.", required=True)
+    flags.DEFINE_enum("profile", "smoke", ["smoke", "full"], "smoke: seconds, to see that it works; full: the paper's "
+                      "length, about an hour per headline run on two processors.")  # fmt: skip
+    flags.DEFINE_string("runs_dir", "runs/reproduce", "Where the runs are kept.")
+    flags.DEFINE_string("results_dir", "results", "Where the figure and its JSON go.")
+    flags.DEFINE_bool("train", True, "Train what is missing; --notrain draws the runs that are there.")
+
+
+def _main(_: list[str]) -> None:
+    f = flags.FLAGS
+    runs_dir = f.runs_dir if f.profile == "full" else os.path.join(f.runs_dir, f.profile)
+    try:
+        path = reproduce(f.target, f.profile, runs_dir, f.results_dir, f.train)
+    except (ValueError, OSError, run_folder.RunFolderError) as error:
+        raise SystemExit(f"error: {error}") from error
+    print(f"{path} and the numbers beside it")
+
+
+if __name__ == "__main__":
+    _define_flags()
+    app.run(_main)
