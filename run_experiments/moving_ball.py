@@ -46,7 +46,7 @@ class Settings:
     bound: str = "hensman"
     kernel: str = "squared_exponential"
     num_inducing: int = 15
-    inducing_range: tuple[float, float] = (0.0, 29.0)
+    inducing_range: tuple[float, float] | None = None
     train_inducing: bool = False
     inducing_unit: float = 5.0
     train_kernel: bool = False
@@ -105,7 +105,8 @@ def _gp_model(
 ) -> svgp.LatentModel:
     if settings.model == "gpvae":
         return svgp.GPVAE(encoder, decoder, kernel=kernel, **shared)
-    points = np.linspace(*settings.inducing_range, settings.num_inducing)[:, np.newaxis]
+    first, last = settings.inducing_range or (0.0, settings.num_frames - 1.0)
+    points = np.linspace(first, last, settings.num_inducing)[:, np.newaxis]
     if settings.bound == "original":
         prior = priors.OriginalBallGP(
             kernel, points, train_inducing_points=settings.train_inducing, inducing_unit=settings.inducing_unit,
@@ -240,7 +241,7 @@ def _report(
         **gp_numbers(model),
     }
     model.condition(test.times, test.frames)
-    model.save(folder.model)
+    folder.save_model(model)
     run_folder.write_json(folder.metrics, metrics)
     return metrics
 
@@ -252,8 +253,8 @@ def _define_flags() -> None:
                       "not a divergence and is kept to explain its figures.")  # fmt: skip
     flags.DEFINE_enum("kernel", d.kernel, list(KERNELS), "Kernel over time.")
     flags.DEFINE_integer("num_inducing", d.num_inducing, "Inducing points m of svgpvae.")
-    flags.DEFINE_list("inducing_range", [str(x) for x in d.inducing_range], "Where the equally spaced inducing points "
-                      "start: first and last, in frames.")  # fmt: skip
+    flags.DEFINE_list("inducing_range", None, "Where the equally spaced inducing points start: first and last, in "
+                      "frames; the whole video by default.")  # fmt: skip
     flags.DEFINE_bool("train_inducing", d.train_inducing, "Move the inducing points in training.")
     flags.DEFINE_float("inducing_unit", d.inducing_unit, "Frames an inducing point moves per unit of the optimiser's "
                        "step.")  # fmt: skip
@@ -282,6 +283,8 @@ def settings_from_flags() -> Settings:
     """Settings from the parsed flags. Raises ValueError for pairs that are not two numbers."""
     values = {field.name: flags.FLAGS[field.name].value for field in dataclasses.fields(Settings)}
     for name in ("inducing_range", "variance_bounds"):
+        if values[name] is None:
+            continue
         try:
             low, high = (float(x) for x in values[name])
         except ValueError:
@@ -299,7 +302,7 @@ def _main(_: list[str]) -> None:
             flags.FLAGS.resume,
             verbose if verbose == "auto" else int(verbose),
         )
-    except (ValueError, run_folder.RunFolderError) as error:
+    except (ValueError, OSError, run_folder.RunFolderError) as error:
         raise SystemExit(f"error: {error}") from error
     print(f"RMSE {metrics['rmse']:.4f} after {metrics['steps']} steps ({RMSE_DEFINITION})")
     print(f"figures, model and TensorBoard logs are in {flags.FLAGS.output_dir}")

@@ -9,6 +9,8 @@ import tempfile
 from importlib import metadata
 from typing import Any
 
+import keras
+
 PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy")
 
 
@@ -49,6 +51,12 @@ class RunFolder:
     def figure(self, name: str) -> str:
         """Path of a figure."""
         return os.path.join(self.figures, f"{name}.png")
+
+    def save_model(self, model: keras.Model) -> None:
+        """Write the model file in one step."""
+        partial = os.path.join(self.path, "model.partial.keras")
+        model.save(partial)
+        os.replace(partial, self.model)
 
     def start(self, settings: dict[str, Any], may_change: tuple[str, ...] = ("steps",)) -> None:
         """Write config.json: the settings, and where each session of the run came from.
