@@ -15,7 +15,7 @@ from absl import app, flags
 
 import svgp_vae_tf as svgp
 from data_generators import moving_ball as data
-from run_experiments import moving_ball, run_folder
+from run_experiments import bound_bias, moving_ball, run_folder
 from run_experiments.moving_ball import Settings
 from svgp_vae_tf.training import alignment, callbacks, figures
 
@@ -27,7 +27,7 @@ HEADLINE = {
 }
 FIGURE1 = {f"svgpvae_m{m}": Settings(num_inducing=m) for m in (5, 8, 10, 20)}
 FIGURE3 = {
-    f"length_scale_m{m}": Settings(num_inducing=m, train_kernel=True, initial_length_scale=1.0) for m in (5, 10, 15)
+    f"length_scale_m{m}": Settings(num_inducing=m, train_kernel=True, initial_length_scale=1.0) for m in (5, 10, 15, 20)
 }
 FIGURE4 = {
     f"inducing_from_{name}": Settings(num_inducing=10, train_inducing=True, inducing_unit=15.0, inducing_range=ends)
@@ -113,20 +113,36 @@ def figure2(names: list[str], runs_dir: str) -> tuple[Any, dict[str, Any]]:
 
 
 def figure3(names: list[str], runs_dir: str) -> tuple[Any, dict[str, Any]]:
-    """Learned length scales of both coordinates during training, for several m."""
+    """Learned length scales of both coordinates during training, for several m.
+
+    Beside each stands the length scale at which the sparse bound itself is best, given the true process and the noise
+    that the run's encoder settled on: what training can be expected to find.
+    """
     lines, numbers = {}, {}
     for name in names:
         history = history_of(name, runs_dir)
         steps = np.array([row["step"] for row in history])
         values = np.array([[row["length_scale_0"], row["length_scale_1"]] for row in history])
-        lines[f"m = {name.rsplit('_m', 1)[1]}"] = (steps, values)
+        config = run_folder.read_json(os.path.join(runs_dir, name, "config.json"))["settings"]
+        noise = encoder_noise(name, runs_dir)
+        best = bound_bias.best_length_scale(config["num_inducing"], noise, config["num_frames"], TRUE_LENGTH_SCALE)
+        lines[f"m = {config['num_inducing']} (bound's best {best:.2f})"] = (steps, values)
         numbers[name] = {
             "length_scales": values[-1].tolist(),
             "relative_error": np.abs(values[-1] / TRUE_LENGTH_SCALE - 1.0).tolist(),
             "change_over_last_quarter": np.ptp(values[-max(2, len(values) // 4) :], axis=0).tolist(),
+            "encoder_noise_variance": noise,
+            "best_for_the_bound": best,
         }
     figure = figures.lines_over_steps({"": lines}, "length scale (frames)", TRUE_LENGTH_SCALE)
     return figure, {"true_length_scale": TRUE_LENGTH_SCALE, "learned": numbers}
+
+
+def encoder_noise(name: str, runs_dir: str) -> float:
+    """Median variance that a run's encoder gives test frames."""
+    model = svgp.load_model(os.path.join(runs_dir, name, "model.keras"))
+    videos = data.videos(35, seed=moving_ball.TEST_SEED)
+    return float(np.median(model.encode(videos.frames)[1]))
 
 
 def figure4(names: list[str], runs_dir: str) -> tuple[Any, dict[str, Any]]:

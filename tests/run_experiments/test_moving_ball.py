@@ -13,8 +13,9 @@ import pytest
 
 import svgp_vae_tf as svgp
 from data_generators import moving_ball as data
-from run_experiments import demo, moving_ball, reproduce, run_folder
+from run_experiments import bound_bias, demo, moving_ball, reproduce, run_folder
 from run_experiments.moving_ball import Settings
+from svgp_vae_tf.math import linalg, sparse_posterior
 from svgp_vae_tf.training import callbacks
 
 TINY = Settings(steps=4, steps_per_epoch=2, num_test_videos=6, batch_size=3, num_frames=8, num_inducing=4)
@@ -197,3 +198,24 @@ def test_the_demo_compares_three_models(tmp_path, monkeypatch):
     rmse = demo.demo(str(tmp_path / "demo"), steps=2)
     assert set(rmse) == {"svgpvae", "gpvae", "vae", "none"}
     assert os.path.getsize(tmp_path / "demo" / "comparison.png") > 1000
+
+
+def test_the_sparse_bound_finds_the_truth_with_all_points_and_a_smoother_kernel_with_few():
+    assert bound_bias.best_length_scale(30, noise=0.01) == pytest.approx(2.0, rel=1e-3)
+    assert bound_bias.best_length_scale(20, noise=0.01) == pytest.approx(2.0, rel=0.03)
+    few, fewer = (bound_bias.best_length_scale(m, noise=0.01) for m in (15, 10))
+    assert 2.2 < few < fewer
+
+
+def test_the_expected_bound_is_that_of_the_model():
+    frames, points = np.arange(12.0), np.linspace(0.0, 11.0, 5)
+    draws = np.random.default_rng(0).multivariate_normal(
+        np.zeros(12), bound_bias.kernel(frames, frames, 2.0) + 0.1 * np.eye(12), size=20_000
+    )
+    k_mm = linalg.cholesky(bound_bias.kernel(points, points, 3.0), 1e-6)
+    v = sparse_posterior.project(k_mm, bound_bias.kernel(points, frames, 3.0))
+    noise = np.full_like(draws, 0.1)
+    stats = sparse_posterior.statistics(v, draws, noise)
+    bounds = sparse_posterior.titsias_bound(stats, np.ones(12), draws, noise)
+    expected = bound_bias.expected_bound(3.0, points, 0.1, frames, 2.0)
+    assert np.mean(bounds) == pytest.approx(expected, abs=5 * np.std(bounds) / np.sqrt(len(draws)))
