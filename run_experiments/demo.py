@@ -19,7 +19,7 @@ MODELS = {"svgpvae": "SVGP-VAE, m = 15", "gpvae": "GP-VAE (exact)", "vae": "VAE"
 def demo_settings(model: str, steps: int) -> moving_ball.Settings:
     """The demo's run of one model: a higher learning rate than the paper's, for a short run."""
     return moving_ball.Settings(
-        model=model, steps=steps, steps_per_epoch=min(250, steps), learning_rate=2e-3, num_test_videos=70
+        model=model, steps=steps, steps_per_epoch=min(250, steps), learning_rate=3e-3, num_test_videos=70
     )
 
 

@@ -61,6 +61,7 @@ class Settings:
     steps: int = 25_000
     steps_per_epoch: int = 1_000
     learning_rate: float = 1e-3
+    final_learning_rate: float | None = None
     clip_norm: float | None = None
     seed: int = 0
 
@@ -94,10 +95,18 @@ def build_model(settings: Settings) -> svgp.LatentModel:
             settings.initial_length_scale, num_latents=NUM_LATENTS, trainable=settings.train_kernel
         )
         model = _gp_model(settings, encoder, decoder, kernel, shared)
-    optimizer = keras.optimizers.Adam(settings.learning_rate, epsilon=1e-8, global_clipnorm=settings.clip_norm)
+    optimizer = keras.optimizers.Adam(_learning_rate(settings), epsilon=1e-8, global_clipnorm=settings.clip_norm)
     model.compile(optimizer, objective=svgp.ELBO(settings.beta))
     optimizer.build(model.trainable_variables)
     return model
+
+
+def _learning_rate(settings: Settings) -> Any:
+    if settings.final_learning_rate is None:
+        return settings.learning_rate
+    return keras.optimizers.schedules.CosineDecay(
+        settings.learning_rate, settings.steps, alpha=settings.final_learning_rate / settings.learning_rate
+    )
 
 
 def _gp_model(
@@ -159,7 +168,8 @@ def run(settings: Settings, output_dir: str, resume: bool = False, verbose: int 
     """
     settings.check()
     folder = run_folder.RunFolder(output_dir, resume)
-    folder.start(dataclasses.asdict(settings))
+    # a longer run is the same run going on, unless the learning rate falls over its whole length
+    folder.start(dataclasses.asdict(settings), ("steps",) if settings.final_learning_rate is None else ())
     test = data.videos(settings.num_test_videos, settings.num_frames, settings.data_length_scale, TEST_SEED)
     model = build_model(settings)
     if resume and os.path.exists(folder.checkpoint):
@@ -272,6 +282,8 @@ def _define_flags() -> None:
     flags.DEFINE_integer("steps", d.steps, "Optimiser steps in all.")
     flags.DEFINE_integer("steps_per_epoch", d.steps_per_epoch, "Steps between evaluations and checkpoints.")
     flags.DEFINE_float("learning_rate", d.learning_rate, "Of Adam.")
+    flags.DEFINE_float("final_learning_rate", d.final_learning_rate, "Let the learning rate fall to this by a cosine "
+                       "over all steps; constant by default.")  # fmt: skip
     flags.DEFINE_float("clip_norm", d.clip_norm, "Clip the global norm of the gradient; off by default.")
     flags.DEFINE_integer("seed", d.seed, "Of weights, videos and latent samples.")
     flags.DEFINE_string("output_dir", "runs/moving_ball", "The run folder to write.")

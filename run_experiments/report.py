@@ -57,8 +57,10 @@ def sweep(results_dir: str) -> str:
         return ""
     rmse = report["rmse_at_step"]
     points = sorted((int(name.rsplit("_m", 1)[1]), value) for name, value in rmse.items() if "_m" in name)
-    names = [f"m = {m}" for m, _ in points] + [TITLES[n] for n in ("gpvae", "vae") if n in rmse]
-    values = [f"{value:.4f}" for _, value in points] + [f"{rmse[n]:.4f}" for n in ("gpvae", "vae") if n in rmse]
+    names = [f"m = {m}" for m, _ in points] + [TITLES[n] for n in ("gpvae", "vae") if f"sweep_{n}" in rmse]
+    values = [f"{value:.4f}" for _, value in points] + [
+        f"{rmse[f'sweep_{n}']:.4f}" for n in ("gpvae", "vae") if f"sweep_{n}" in rmse
+    ]
     text = f"Test RMSE, every run after {report['step']:,} steps."
     return f"### Inducing points (Figure 1)\n\n{text}\n\n{table(names, [values])}"
 

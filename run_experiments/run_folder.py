@@ -58,7 +58,7 @@ class RunFolder:
         model.save(partial)
         os.replace(partial, self.model)
 
-    def start(self, settings: dict[str, Any], may_change: tuple[str, ...] = ("steps",)) -> None:
+    def start(self, settings: dict[str, Any], may_change: tuple[str, ...] = ()) -> None:
         """Write config.json: the settings, and where each session of the run came from.
 
         Raises:
