@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# the system's pip installs into the environment: Debian's Python makes none of its own unless python3-venv is there
+PIP := $(PYTHON) -m pip --disable-pip-version-check --python $(BIN)/python install --quiet
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .PHONY: help setup setup-dev demo test lint test-fast test-slow format benchmark clean
@@ -10,13 +12,13 @@ help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 $(VENV)/.installed: requirements.txt setup.py
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --requirement requirements.txt
-	$(BIN)/pip install --quiet --no-deps --editable .
+	$(PYTHON) -m venv --without-pip $(VENV)
+	$(PIP) --requirement requirements.txt
+	$(PIP) --no-deps --editable .
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
-	$(BIN)/pip install --quiet --requirement requirements-dev.txt
+	$(PIP) --requirement requirements-dev.txt
 	touch $@
 
 setup: $(VENV)/.installed  ## a virtual environment with the pinned requirements

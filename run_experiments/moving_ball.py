@@ -152,6 +152,15 @@ def trajectory_figure(model: svgp.LatentModel, test: data.Videos, name: str, cou
     return figures.trajectories(test.frames, test.paths, {name: inferred_paths(model, test)}, count)
 
 
+def lattice_figure(model: svgp.LatentModel, test: data.Videos) -> Any:
+    """What the encoder alone makes of a ball at the points of a lattice, by the affine map of the test videos."""
+    line = np.linspace(-2.0, 2.0, 9)
+    places = np.stack(np.meshgrid(line, line, indexing="ij"), axis=-1)
+    means, _ = model.encode(data.render(places))
+    fit = alignment.align(model.infer(test.times, test.frames).mean, test.paths)
+    return figures.lattice(places, fit(np.asarray(means)))
+
+
 def inferred_paths(model: svgp.LatentModel, test: data.Videos) -> tuple[np.ndarray, np.ndarray]:
     """Posterior means and covariances of the ball's place, mapped to world units."""
     latents = model.infer(test.times, test.frames)
@@ -233,6 +242,7 @@ def _report(
 ) -> dict[str, Any]:
     history = callbacks.read_history(folder.history)
     figures.save(trajectory_figure(model, test, settings.model), folder.figure("trajectories"))
+    figures.save(lattice_figure(model, test), folder.figure("lattice"))
     figures.save(figures.curves(history, ("elbo", "log_likelihood", "kl", "rmse")), folder.figure("curves"))
     steps = np.array([row["step"] for row in history])
     for group, ylabel in (("length_scale", "length scale"), ("inducing", "inducing point (frame)")):

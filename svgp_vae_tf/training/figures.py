@@ -48,6 +48,25 @@ def trajectories(
     return figure
 
 
+def lattice(places: np.ndarray, found: np.ndarray) -> Figure:
+    """Where a square lattice of places ends up: a flat picture of how straight the latent space is.
+
+    Args:
+        places: true places (n, n, 2), first coordinate down.
+        found: what the model makes of them, in the same units and shape.
+    """
+    figure = Figure(figsize=(4.0, 4.0), layout="constrained")
+    axis = figure.subplots()
+    for points, colour, label in ((places, TRUE_COLOUR, "true"), (found, INFERRED_COLOUR, "encoded")):
+        for lines in (points, points.swapaxes(0, 1)):
+            drawn = axis.plot(lines[..., 1], lines[..., 0], color=colour, linewidth=1)
+        drawn[0].set_label(label)
+    axis.set(aspect="equal", xlabel="across (world units)", ylabel="down (world units)")
+    axis.invert_yaxis()
+    axis.legend(loc="upper left", fontsize="small")
+    return figure
+
+
 def _path(axis: Any, path: np.ndarray, colour: str, label: str) -> None:
     axis.plot(path[:, 1], path[:, 0], color=colour, linewidth=1.5, label=label)
     axis.plot(path[-1, 1], path[-1, 0], "o", color=colour, markersize=4)
