@@ -325,7 +325,7 @@ def _main(_: list[str]) -> None:
             verbose if verbose == "auto" else int(verbose),
         )
     except (ValueError, OSError, run_folder.RunFolderError) as error:
-        raise SystemExit(f"error: {error}") from error
+        raise SystemExit(f"error: {getattr(error, 'strerror', None) or error}") from error
     print(f"RMSE {metrics['rmse']:.4f} after {metrics['steps']} steps ({RMSE_DEFINITION})")
     print(f"figures, model and TensorBoard logs are in {flags.FLAGS.output_dir}")
 

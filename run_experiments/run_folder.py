@@ -11,6 +11,8 @@ from typing import Any
 
 import keras
 
+from svgp_vae_tf.training import callbacks
+
 PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy")
 
 
@@ -54,6 +56,7 @@ class RunFolder:
 
     def save_model(self, model: keras.Model) -> None:
         """Write the model file in one step."""
+        callbacks.require_room(self.model, model)
         partial = os.path.join(self.path, "model.partial.keras")
         model.save(partial)
         os.replace(partial, self.model)

@@ -1,7 +1,9 @@
 """Keras callbacks: checkpoints that survive a killed run, a history file, TensorBoard."""
 
 import csv
+import errno
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -38,6 +40,9 @@ class Checkpoint(keras.callbacks.Callback):
 
     The file is replaced in one step, so a killed run leaves the last whole one. Its number of steps is the
     optimiser's own.
+
+    Raises:
+        OSError: when there is no room for the file; the last one stays whole.
     """
 
     def __init__(self, path: str) -> None:
@@ -45,9 +50,23 @@ class Checkpoint(keras.callbacks.Callback):
         self._path = path
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        require_room(self._path, self.model)
         partial = self._path.removesuffix(".weights.h5") + ".partial.weights.h5"
         self.model.save_weights(partial, overwrite=True)
         os.replace(partial, self._path)
+
+
+def require_room(path: str, model: keras.Model) -> None:
+    """Raise OSError if the disk has no room for a file with the model's and the optimiser's weights.
+
+    Asked beforehand, for a weight file that runs out of room ends in a page of messages.
+    """
+    variables = [*model.variables, *model.optimizer.variables]
+    needed = 1.1 * sum(np.prod(v.shape) * np.dtype(v.dtype).itemsize for v in variables) + 2**20
+    free = shutil.disk_usage(os.path.dirname(os.path.abspath(path))).free
+    if free < needed:
+        sizes = f"{needed / 1e6:.0f} MB are needed, {free / 1e6:.0f} MB are free"
+        raise OSError(errno.ENOSPC, f"no room for {os.path.basename(path)}: {sizes}; make room, then resume")
 
 
 class HistoryFile(keras.callbacks.Callback):
