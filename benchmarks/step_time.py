@@ -15,6 +15,7 @@ from absl import app, flags
 
 from data_generators import moving_ball as data
 from run_experiments import moving_ball, run_folder
+from run_experiments.moving_ball_settings import MODELS, Settings
 
 FRAMES, PIXELS, HIDDEN = 35 * 30, 32 * 32, 500
 
@@ -36,7 +37,7 @@ def matrix_products() -> Callable[[], None]:
     return lambda: products().numpy()
 
 
-def training_step(settings: moving_ball.Settings) -> tuple[Callable[[], None], float]:
+def training_step(settings: Settings) -> tuple[Callable[[], None], float]:
     """A function that trains one step on fresh videos, and the seconds until its first step was done."""
     start = time.perf_counter()
     model = moving_ball.build_model(settings)
@@ -54,8 +55,8 @@ def measure(rounds: int, steps: int) -> dict[str, dict[str, float]]:
     """Milliseconds per step, median and extremes over rounds, and the ratio to the matrix products."""
     candidates = {"matrix products alone": matrix_products()}
     first = {}
-    for model in moving_ball.MODELS:
-        candidates[model], first[model] = training_step(moving_ball.Settings(model=model))
+    for model in MODELS:
+        candidates[model], first[model] = training_step(Settings(model=model))
     times: dict[str, list[float]] = {name: [] for name in candidates}
     for round_ in range(rounds + 1):  # the first round warms up
         for name, run in candidates.items():

@@ -11,16 +11,15 @@ from absl import app, flags
 import svgp_vae_tf as svgp
 from data_generators import moving_ball as data
 from run_experiments import moving_ball, run_folder
+from run_experiments.moving_ball_settings import Settings
 from svgp_vae_tf.training import alignment, figures
 
 MODELS = {"svgpvae": "SVGP-VAE, m = 15", "gpvae": "GP-VAE (exact)", "vae": "VAE"}
 
 
-def demo_settings(model: str, steps: int) -> moving_ball.Settings:
+def demo_settings(model: str, steps: int) -> Settings:
     """The demo's run of one model: a higher learning rate than the paper's, for a short run."""
-    return moving_ball.Settings(
-        model=model, steps=steps, steps_per_epoch=min(250, steps), learning_rate=3e-3, num_test_videos=70
-    )
+    return Settings(model=model, steps=steps, steps_per_epoch=min(250, steps), learning_rate=3e-3, num_test_videos=70)
 
 
 def demo(output_dir: str, steps: int) -> dict[str, float]:

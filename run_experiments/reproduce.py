@@ -16,7 +16,7 @@ from absl import app, flags
 import svgp_vae_tf as svgp
 from data_generators import moving_ball as data
 from run_experiments import bound_bias, moving_ball, run_folder
-from run_experiments.moving_ball import Settings
+from run_experiments.moving_ball_settings import Settings
 from svgp_vae_tf.training import alignment, callbacks, figures
 
 TRUE_LENGTH_SCALE = 2.0

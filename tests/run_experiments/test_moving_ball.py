@@ -14,7 +14,7 @@ import pytest
 import svgp_vae_tf as svgp
 from data_generators import moving_ball as data
 from run_experiments import bound_bias, demo, moving_ball, reproduce, run_folder
-from run_experiments.moving_ball import Settings
+from run_experiments.moving_ball_settings import KERNELS, Settings
 from svgp_vae_tf.math import linalg, sparse_posterior
 from svgp_vae_tf.training import callbacks
 
@@ -70,7 +70,7 @@ def test_other_bounds_run(bound, tmp_path):
     assert np.isfinite(metrics["rmse"])
 
 
-@pytest.mark.parametrize("kernel", sorted(set(moving_ball.KERNELS) - {"squared_exponential"}))
+@pytest.mark.parametrize("kernel", sorted(set(KERNELS) - {"squared_exponential"}))
 def test_every_kernel_builds_a_model_with_gradients(kernel):
     model = moving_ball.build_model(dataclasses.replace(TINY, kernel=kernel, train_kernel=True))
     videos = data.videos(2, TINY.num_frames)
