@@ -91,10 +91,12 @@ def figure1(names: list[str], runs_dir: str) -> tuple[Any, dict[str, Any]]:
     points = sorted((int(name.rsplit("_m", 1)[1]), value) for name, value in rmse.items() if "_m" in name)
     labels = {"GP-VAE (exact)": "sweep_gpvae", "VAE": "sweep_vae"}
     lines = {label: rmse[name] for label, name in labels.items() if name in rmse}
-    figure = figures.against_inducing_points(points, lines, f"test RMSE after {common} steps")
+    floors = {m: bound_bias.lowest_rmse(m) for m, _ in points}
+    figure = figures.against_inducing_points(points, lines, f"test RMSE after {common} steps", floors)
     numbers = {
         "step": common,
         "rmse_at_step": rmse,
+        "lowest_possible_rmse_by_m": floors,
         "rmse_by_step": {n: [[row["step"], row["rmse"]] for row in h] for n, h in histories.items()},
         "rmse_definition": moving_ball.RMSE_DEFINITION,
     }
@@ -105,14 +107,17 @@ def figure2(names: list[str], runs_dir: str) -> tuple[Any, dict[str, Any]]:
     """Test videos overlaid and shaded by time, beside true and inferred paths of each model."""
     settings = Settings(**run_folder.read_json(os.path.join(runs_dir, names[0], "config.json"))["settings"])
     test = data.videos(settings.num_test_videos, settings.num_frames, settings.data_length_scale, moving_ball.TEST_SEED)
-    inferred, rmse = {}, {}
+    inferred, rmse, curved = {}, {}, {}
     for name, label in (("gpvae", "GP-VAE"), ("svgpvae_m15", "SVGP-VAE, m = 15"), ("vae", "VAE")):
         if name in names:
             model = svgp.load_model(os.path.join(runs_dir, name, "model.keras"))
             inferred[label] = moving_ball.inferred_paths(model, test)
-            rmse[name] = alignment.align(inferred[label][0], test.paths).rmse
+            means = model.infer(test.times, test.frames).mean
+            rmse[name] = alignment.align(means, test.paths).rmse
+            curved[name] = {d: alignment.polynomial_rmse(means, test.paths, d) for d in (1, 2, 3, 5)}
     return figures.trajectories(test.frames, test.paths, inferred), {
         "rmse": rmse,
+        "rmse_after_polynomial_map_by_degree": curved,
         "rmse_definition": moving_ball.RMSE_DEFINITION,
     }
 

@@ -1,5 +1,6 @@
 """Latents are known up to an affine map; compare them with a known truth after the best one."""
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -42,3 +43,17 @@ def align(latents: np.ndarray, truth: np.ndarray) -> Alignment:
     solution, *_ = np.linalg.lstsq(design, y, rcond=None)
     squares = float(np.sum(np.square(design @ solution - y)))
     return Alignment(solution[:-1], solution[-1], float(np.sqrt(squares / y.size)), float(np.sqrt(squares / len(y))))
+
+
+def polynomial_rmse(latents: np.ndarray, truth: np.ndarray, degree: int) -> float:
+    """RMSE per coordinate after the best polynomial map of a degree; degree 1 is `align`.
+
+    What falls with the degree is curvature of the latent space; what stays is error of inference.
+    """
+    x = latents.reshape(-1, latents.shape[-1]).astype(np.float64)
+    y = truth.reshape(-1, truth.shape[-1]).astype(np.float64)
+    x = (x - x.mean(axis=0)) / x.std(axis=0)
+    powers = itertools.product(range(degree + 1), repeat=x.shape[1])
+    design = np.stack([np.prod(x**exponents, axis=1) for exponents in powers if sum(exponents) <= degree], axis=1)
+    solution, *_ = np.linalg.lstsq(design, y, rcond=None)
+    return float(np.sqrt(np.mean(np.square(design @ solution - y))))

@@ -122,15 +122,22 @@ def lines_over_steps(
     return figure
 
 
-def against_inducing_points(points: Sequence[tuple[int, float]], baselines: Mapping[str, float], ylabel: str) -> Figure:
-    """A measure against the number of inducing points, with baselines as horizontal lines."""
+def against_inducing_points(
+    points: Sequence[tuple[int, float]],
+    baselines: Mapping[str, float],
+    ylabel: str,
+    floors: Mapping[int, float] | None = None,
+) -> Figure:
+    """A measure against the number of inducing points, with baselines as lines and, if given, the lowest possible."""
     figure = Figure(figsize=(5.2, 3.6), layout="constrained")
     axis = figure.subplots()
     axis.plot([m for m, _ in points], [value for _, value in points], "o-", label="SVGP-VAE")
+    if floors:
+        axis.plot(list(floors), list(floors.values()), "k:", label="lowest possible with m points")
     for i, (name, value) in enumerate(baselines.items(), start=1):
         axis.axhline(value, color=f"C{i}", linestyle="--", label=name)
     axis.set(xlabel="inducing points m", ylabel=ylabel, ylim=(0, None))
-    axis.legend()
+    axis.legend(fontsize="small")
     axis.grid(alpha=0.3)
     return figure
 

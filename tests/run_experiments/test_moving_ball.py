@@ -207,6 +207,19 @@ def test_the_sparse_bound_finds_the_truth_with_all_points_and_a_smoother_kernel_
     assert 2.2 < few < fewer
 
 
+def test_no_sparse_posterior_mean_beats_the_lowest_rmse():
+    frames, points = np.arange(30.0), np.linspace(0.0, 29.0, 10)
+    draws = np.random.default_rng(0).multivariate_normal(
+        np.zeros(30), bound_bias.kernel(frames, frames, 2.0), size=4000, method="svd"
+    )
+    chol = linalg.cholesky(bound_bias.kernel(points, points, 2.0), 1e-6)
+    v = sparse_posterior.project(chol, bound_bias.kernel(points, frames, 2.0))
+    q = sparse_posterior.posterior(sparse_posterior.statistics(v, draws, np.full_like(draws, 1e-6)))
+    mean, _ = sparse_posterior.marginals(q, v, np.ones(30))
+    rmse = np.sqrt(np.mean(np.square(np.asarray(mean) - draws)))
+    assert rmse == pytest.approx(bound_bias.lowest_rmse(10), rel=0.02)  # without noise it is reached
+
+
 def test_the_expected_bound_is_that_of_the_model():
     frames, points = np.arange(12.0), np.linspace(0.0, 11.0, 5)
     draws = np.random.default_rng(0).multivariate_normal(
