@@ -55,7 +55,7 @@ def headline(results_dir: str) -> str:
     picture = "![True and inferred paths](results/figure2.png)"
     return (
         f"### Paths (Figure 2)\n\n{table(header, rows)}\n\n{definition}\n\nThe same after the best polynomial map in "
-        f"the place of the affine one; what falls with the degree is curvature of the latent space:\n\n{bent}\n\n{picture}"
+        f"the place of the affine one; what falls with the degree is curvature of the latents:\n\n{bent}\n\n{picture}"
     )
 
 
