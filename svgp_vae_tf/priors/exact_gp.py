@@ -77,6 +77,10 @@ class ExactGP(Prior):
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "kernel": keras.saving.serialize_keras_object(self.kernel)}
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "ExactGP":
+        return cls(**{**config, "kernel": keras.saving.deserialize_keras_object(config["kernel"])})
+
 
 def _rows_to_keep(old: np.ndarray, gone: np.ndarray) -> np.ndarray:
     """Indices of the rows of ``old`` (..., n, D) that are left when each row of ``gone`` (..., k, D) takes one out."""

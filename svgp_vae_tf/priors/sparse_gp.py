@@ -159,6 +159,11 @@ class SparseGP(Prior):
             "jitter": self.jitter,
         }
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "SparseGP":
+        kernel = keras.saving.deserialize_keras_object(config["kernel"])
+        return cls(**{**config, "kernel": kernel, "inducing_points": np.zeros(config["inducing_points"]["shape"])})
+
 
 def _check_inducing_points(points: np.ndarray, num_data: int | None) -> None:
     if points.ndim not in (2, 3) or 0 in points.shape:

@@ -1,0 +1,426 @@
+"""The prior layers against the oracles: posterior, KL, evidence and prediction, of series and of data sets."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from svgp_vae_tf import priors
+from svgp_vae_tf.errors import DataError
+from svgp_vae_tf.kernels import Linear, SquaredExponential
+from tests.reference import oracles
+
+close = np.testing.assert_allclose
+NUM_LATENTS, NUM_DATA, BATCH = 2, 20, 8
+JITTER = 1e-6
+FUNCTION = oracles.squared_exponential(0.8, 1.3)
+RNG = np.random.default_rng(0)
+POINTS = RNG.uniform(-2.0, 2.0, (5, 2))
+POINTS_BY_CHANNEL = np.stack([POINTS, POINTS[::-1] + 0.3])
+FEATURES = RNG.uniform(-2.0, 2.0, (BATCH, 2))
+NEW = RNG.uniform(-2.0, 2.0, (4, 2))
+MEAN = RNG.normal(size=(BATCH, NUM_LATENTS))
+VARIANCE = np.exp(RNG.uniform(-2.0, 1.0, (BATCH, NUM_LATENTS)))
+
+
+def kernel(**kwargs) -> SquaredExponential:
+    return SquaredExponential(0.8, 1.3, **kwargs)
+
+
+def sparse(points=POINTS, layer=priors.SparseGP, **kwargs) -> priors.SparseGP:
+    return layer(kernel(), points, jitter=JITTER, **kwargs)
+
+
+def series(*arrays: np.ndarray) -> list[np.ndarray]:
+    """Two series: the data, and the same with means negated and halved."""
+    return [np.stack([array, array]) for array in arrays]
+
+
+class Expected:
+    """What the oracles say of one channel."""
+
+    def __init__(self, points, channel, features=FEATURES, mean=MEAN, variance=VARIANCE, scale=1.0):
+        points = points if points.ndim == 2 else points[channel]
+        self.y, self.s2 = mean[:, channel], variance[:, channel]
+        self.kmm = oracles.jittered(oracles.gram(FUNCTION, points, points), JITTER)
+        self.kmn = oracles.gram(FUNCTION, points, features)
+        self.k_diagonal = np.diag(oracles.gram(FUNCTION, features, features))
+        self.mu, self.a = oracles.inducing_moments(self.kmm, self.kmn, self.y, self.s2, scale)
+        self.mean, self.variance = oracles.sparse_marginals(self.kmm, self.kmn, self.k_diagonal, self.mu, self.a)
+        self.points = points
+
+    @property
+    def kl(self) -> float:
+        return oracles.kl(self.kmm, self.mu, self.a)
+
+    @property
+    def titsias_surplus(self) -> float:
+        cross_entropy = oracles.expected_log_density(self.mean, self.variance, self.y, self.s2)
+        return cross_entropy - oracles.titsias_bound(self.kmm, self.kmn, self.k_diagonal, self.y, self.s2)
+
+    def predict(self, new) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and covariance at new inputs."""
+        kmr, krr = oracles.gram(FUNCTION, self.points, new), oracles.gram(FUNCTION, new, new)
+        mean, _ = oracles.sparse_marginals(self.kmm, kmr, np.diag(krr), self.mu, self.a)
+        return mean, oracles.sparse_covariance(self.kmm, kmr, krr, self.a)
+
+
+# Sparse GP: posterior and regulariser.
+
+
+@pytest.mark.parametrize("points", [POINTS, POINTS_BY_CHANNEL], ids=["shared", "per_channel"])
+@pytest.mark.parametrize("bound", ["hensman", "titsias"])
+def test_sparse_gp_of_a_data_set_scales_the_batch_to_all_data(points, bound):
+    posterior = sparse(points, bound=bound, num_data=NUM_DATA)(FEATURES, MEAN, VARIANCE)
+    expected = [Expected(points, channel, scale=NUM_DATA / BATCH) for channel in range(NUM_LATENTS)]
+    for channel, oracle in enumerate(expected):
+        close(posterior.mean[:, channel], oracle.mean, rtol=1e-7, atol=1e-9)
+        close(posterior.variance[:, channel], oracle.variance, rtol=1e-7)
+    if bound == "hensman":  # KLterm of the batch is -(b/N) KL, and so an example's share KL / N
+        close(posterior.kl, sum(oracle.kl for oracle in expected) / NUM_DATA, rtol=1e-7)
+    else:  # eq. 6 knows the batch alone, and an example's share is that of the batch
+        close(posterior.kl, sum(oracle.titsias_surplus for oracle in expected) / BATCH, rtol=1e-7)
+
+
+@pytest.mark.parametrize("points", [POINTS, POINTS_BY_CHANNEL], ids=["shared", "per_channel"])
+@pytest.mark.parametrize("bound", ["hensman", "titsias"])
+def test_sparse_gp_of_series_takes_each_by_itself(points, bound):
+    features, mean, variance = series(FEATURES, MEAN, VARIANCE)
+    mean[1] *= -0.5
+    posterior = sparse(points, bound=bound)(features, mean, variance)
+    assert posterior.kl.shape == (2,)
+    for i in (0, 1):
+        expected = [Expected(points, channel, mean=mean[i]) for channel in range(NUM_LATENTS)]
+        for channel, oracle in enumerate(expected):
+            close(posterior.mean[i, :, channel], oracle.mean, rtol=1e-7, atol=1e-9)
+            close(posterior.variance[i, :, channel], oracle.variance, rtol=1e-7)
+        close(posterior.kl[i], sum(oracle.kl for oracle in expected), rtol=1e-7)
+
+
+def test_both_bounds_agree_for_the_whole_data():
+    hensman, titsias = (sparse(bound=b, num_data=BATCH)(FEATURES, MEAN, VARIANCE) for b in priors.sparse_gp.BOUNDS)
+    close(hensman.kl, titsias.kl, rtol=1e-10)
+
+
+def test_kernel_parameters_per_channel_reach_their_channel():
+    own = kernel(num_latents=NUM_LATENTS)
+    own._raw["amplitude"].assign(np.log([1.3, 2.6]))
+    posterior = priors.SparseGP(own, POINTS, jitter=JITTER)(*series(FEATURES, MEAN, VARIANCE))
+    shared = sparse()(*series(FEATURES, MEAN, VARIANCE))
+    close(posterior.mean[..., 0], shared.mean[..., 0], rtol=1e-10)
+    assert np.abs(posterior.mean[..., 1] - shared.mean[..., 1]).max() > 1e-3
+
+
+def test_original_ball_prior_replaces_the_regulariser_only():
+    features, mean, variance = series(FEATURES, MEAN, VARIANCE)
+    variance[1] *= 3.0
+    original = sparse(layer=priors.OriginalBallGP)(features, mean, variance)
+    ours = sparse()(features, mean, variance)
+    close(original.mean, ours.mean, rtol=1e-14)
+    close(original.variance, ours.variance, rtol=1e-14)
+    for video in (0, 1):
+        expected = 0.0
+        for channel in range(NUM_LATENTS):
+            moments = [Expected(POINTS, channel, mean=mean[i], variance=variance[i]) for i in (0, 1)]
+            expected += oracles.original_ball_term(moments[0].kmm, [m.a for m in moments], video)
+        close(original.kl[video], expected, rtol=1e-6)
+
+
+def test_original_ball_term_does_not_see_the_means():
+    features, mean, variance = series(FEATURES, MEAN, VARIANCE)
+    prior = sparse(layer=priors.OriginalBallGP)
+    close(prior(features, 100.0 * mean, variance).kl, prior(features, mean, variance).kl, rtol=1e-12)
+
+
+# Sparse GP: evidence and prediction.
+
+
+@pytest.mark.parametrize("points", [POINTS, POINTS_BY_CHANNEL], ids=["shared", "per_channel"])
+def test_sparse_predictions_are_those_of_eq_3(points):
+    prior = sparse(points, num_data=NUM_DATA)
+    evidence = prior.condition(FEATURES, MEAN, VARIANCE)  # of all data: no N/b
+    mean, variance = prior.predict(evidence, NEW)
+    joint_mean, covariance = prior.predict_joint(evidence, NEW)
+    assert (mean.shape, covariance.shape) == ((4, NUM_LATENTS), (NUM_LATENTS, 4, 4))
+    for channel in range(NUM_LATENTS):
+        expected_mean, expected_covariance = Expected(points, channel).predict(NEW)
+        close(mean[:, channel], expected_mean, rtol=1e-7, atol=1e-9)
+        close(joint_mean[:, channel], expected_mean, rtol=1e-7, atol=1e-9)
+        close(variance[:, channel], np.diag(expected_covariance), rtol=1e-7)
+        close(covariance[channel], expected_covariance, rtol=1e-7, atol=1e-8)
+
+
+def test_sparse_predictions_of_series_are_those_of_each():
+    prior = sparse()
+    features, mean, variance, new = series(FEATURES, MEAN, VARIANCE, NEW)
+    mean[1] *= -0.5
+    evidence = prior.condition(features, mean, variance)
+    predicted, spread = prior.predict(evidence, new)
+    _, covariance = prior.predict_joint(evidence, new)
+    assert covariance.shape == (2, NUM_LATENTS, 4, 4)
+    for i in (0, 1):
+        for channel in range(NUM_LATENTS):
+            expected_mean, expected_covariance = Expected(POINTS, channel, mean=mean[i]).predict(NEW)
+            close(predicted[i, :, channel], expected_mean, rtol=1e-7, atol=1e-9)
+            close(spread[i, :, channel], np.diag(expected_covariance), rtol=1e-7)
+
+
+GP_PRIORS = {
+    "sparse": lambda: sparse(num_data=NUM_DATA),
+    "sparse_per_channel": lambda: sparse(POINTS_BY_CHANNEL, num_data=NUM_DATA),
+    "exact": lambda: priors.ExactGP(kernel(), num_data=BATCH),
+}
+
+
+def assert_same_predictions(prior, a, b, new=NEW):
+    for first, second in zip(prior.predict_joint(a, new), prior.predict_joint(b, new), strict=True):
+        close(first, second, rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize("make", GP_PRIORS.values(), ids=GP_PRIORS)
+def test_evidence_merged_from_parts_is_that_of_the_whole(make):
+    prior = make()
+    parts = [prior.condition(FEATURES[i], tf.constant(MEAN[i]), VARIANCE[i]) for i in (slice(0, 3), slice(3, None))]
+    merged = prior.merge(*parts)
+    assert_same_predictions(prior, merged, prior.condition(FEATURES, tf.constant(MEAN), VARIANCE))
+
+
+@pytest.mark.parametrize("make", GP_PRIORS.values(), ids=GP_PRIORS)
+def test_evidence_without_a_part_is_that_of_the_rest(make):
+    prior = make()
+    whole = prior.condition(FEATURES, tf.constant(MEAN), VARIANCE)
+    gone = [5, 1, 2]
+    rest = [i for i in range(BATCH) if i not in gone]
+    remaining = prior.remove(whole, prior.condition(FEATURES[gone], tf.constant(MEAN[gone]), VARIANCE[gone]))
+    assert_same_predictions(prior, remaining, prior.condition(FEATURES[rest], tf.constant(MEAN[rest]), VARIANCE[rest]))
+
+
+@pytest.mark.parametrize("make", [sparse, lambda: priors.ExactGP(kernel())], ids=["sparse", "exact"])
+def test_evidence_of_series_merges_and_parts(make):
+    prior = make()
+    features, mean, variance, new = series(FEATURES, MEAN, VARIANCE, NEW)
+    first = prior.condition(features[:, :5], tf.constant(mean[:, :5]), variance[:, :5])
+    second = prior.condition(features[:, 5:], tf.constant(mean[:, 5:]), variance[:, 5:])
+    merged = prior.merge(first, second)
+    assert_same_predictions(prior, merged, prior.condition(features, tf.constant(mean), variance), new)
+    assert_same_predictions(prior, prior.remove(merged, second), first, new)
+
+
+# Exact GP.
+
+
+def exact_moments(channel: int, new: np.ndarray, mean=MEAN) -> tuple[np.ndarray, np.ndarray]:
+    return oracles.exact_posterior(
+        oracles.gram(FUNCTION, FEATURES, FEATURES),
+        oracles.gram(FUNCTION, FEATURES, new),
+        oracles.gram(FUNCTION, new, new),
+        mean[:, channel],
+        VARIANCE[:, channel],
+    )
+
+
+@pytest.mark.parametrize("num_data", [None, BATCH])
+def test_exact_gp_gives_the_exact_posterior_and_its_divergence(num_data):
+    data = (FEATURES, MEAN, VARIANCE) if num_data else series(FEATURES, MEAN, VARIANCE)
+    posterior = priors.ExactGP(kernel(), num_data=num_data)(*data)
+    kl = 0.0
+    for channel in range(NUM_LATENTS):
+        mean, covariance = exact_moments(channel, FEATURES)
+        close(posterior.mean[..., channel], np.broadcast_to(mean, data[1].shape[:-1]), rtol=1e-8, atol=1e-10)
+        close(posterior.variance[..., channel], np.broadcast_to(np.diag(covariance), data[1].shape[:-1]), rtol=1e-8)
+        cross_entropy = oracles.expected_log_density(mean, np.diag(covariance), MEAN[:, channel], VARIANCE[:, channel])
+        k_nn = oracles.gram(FUNCTION, FEATURES, FEATURES)
+        kl += cross_entropy - oracles.log_z(k_nn, MEAN[:, channel], VARIANCE[:, channel])
+    close(posterior.kl, kl / num_data if num_data else [kl, kl], rtol=1e-8)
+
+
+def test_exact_predictions_are_those_of_eq_1():
+    prior = priors.ExactGP(kernel(), num_data=BATCH)
+    evidence = prior.condition(FEATURES, tf.constant(MEAN), VARIANCE)
+    mean, variance = prior.predict(evidence, NEW)
+    joint_mean, covariance = prior.predict_joint(evidence, NEW)
+    for channel in range(NUM_LATENTS):
+        expected_mean, expected_covariance = exact_moments(channel, NEW)
+        close(mean[:, channel], expected_mean, rtol=1e-8, atol=1e-10)
+        close(joint_mean[:, channel], expected_mean, rtol=1e-8, atol=1e-10)
+        close(variance[:, channel], np.diag(expected_covariance), rtol=1e-8)
+        close(covariance[channel], expected_covariance, rtol=1e-8, atol=1e-9)
+
+
+def test_a_sparse_gp_with_inducing_points_at_the_data_is_the_exact_gp():
+    exact = priors.ExactGP(kernel(), num_data=BATCH)(FEATURES, MEAN, VARIANCE)
+    close_to_it = priors.SparseGP(kernel(), FEATURES, num_data=BATCH, jitter=1e-12)(FEATURES, MEAN, VARIANCE)
+    for a, b in zip(exact, close_to_it, strict=True):
+        close(a, b, rtol=1e-6, atol=1e-8)
+
+
+def test_exact_gp_needs_the_whole_data_set_in_a_batch():
+    with pytest.raises(tf.errors.InvalidArgumentError, match="needs all of it in one batch"):
+        priors.ExactGP(kernel(), num_data=BATCH + 1)(FEATURES, MEAN, VARIANCE)
+
+
+def test_exact_gp_forgets_one_of_two_equal_inputs_and_refuses_a_stranger():
+    prior = priors.ExactGP(kernel(), num_data=3)
+    twice = np.stack([FEATURES[0], FEATURES[0], FEATURES[1]])
+    evidence = prior.condition(twice, tf.constant(MEAN[:3]), VARIANCE[:3])
+    one = prior.condition(FEATURES[:1], tf.constant(MEAN[:1]), VARIANCE[:1])
+    close(prior.remove(evidence, one).arrays[0], twice[1:])
+    stranger = prior.condition(NEW[:1], tf.constant(MEAN[:1]), VARIANCE[:1])
+    with pytest.raises(DataError, match="cannot forget the datum with features"):
+        prior.remove(evidence, stranger)
+
+
+# Standard normal.
+
+
+@pytest.mark.parametrize("num_data", [None, NUM_DATA])
+def test_standard_normal_gives_the_encoders_gaussian_and_its_divergence(num_data):
+    data = (FEATURES, MEAN, VARIANCE) if num_data else series(FEATURES, MEAN, VARIANCE)
+    posterior = priors.StandardNormal(num_data=num_data)(*data)
+    close(posterior.mean, data[1])
+    close(posterior.variance, data[2])
+    close(posterior.kl, [oracles.kl_to_standard_normal(m, v) for m, v in zip(data[1], data[2], strict=True)])
+
+
+@pytest.mark.parametrize("as_series", [False, True])
+def test_standard_normal_knows_nothing_at_new_inputs(as_series):
+    data = series(FEATURES, MEAN, VARIANCE) if as_series else (FEATURES, MEAN, VARIANCE)
+    new = series(NEW)[0] if as_series else NEW
+    prior = priors.StandardNormal()
+    evidence = prior.condition(data[0], tf.constant(data[1]), data[2])
+    mean, variance = prior.predict(prior.remove(prior.merge(evidence, evidence), evidence), new)
+    _, covariance = prior.predict_joint(evidence, new)
+    shape = (*new.shape[:-1], NUM_LATENTS)
+    close(mean, np.zeros(shape))
+    close(variance, np.ones(shape))
+    close(covariance, np.broadcast_to(np.eye(4), (*new.shape[:-2], NUM_LATENTS, 4, 4)))
+
+
+# Gradients, inducing points and their unit.
+
+
+@pytest.mark.parametrize("bound", ["hensman", "titsias"])
+@pytest.mark.parametrize("points", [POINTS, POINTS_BY_CHANNEL], ids=["shared", "per_channel"])
+def test_kernel_parameters_inducing_points_and_moments_all_get_gradients(bound, points):
+    prior = sparse(points, bound=bound, num_data=NUM_DATA)
+    y, s2 = tf.constant(MEAN), tf.constant(VARIANCE)
+    with tf.GradientTape() as tape:
+        tape.watch([y, s2])
+        kl = prior(FEATURES, y, s2).kl
+    sources = [y, s2, *(variable.value for variable in prior.trainable_variables)]
+    assert len(sources) == 5
+    for gradient in tape.gradient(kl, sources):
+        assert np.isfinite(gradient).all() and np.all(np.abs(gradient) > 0.0)
+
+
+@pytest.mark.parametrize(
+    ("unit", "expected"), [(None, np.std(POINTS, axis=0)), (2.0, [2.0, 2.0]), ([0.5, 4.0], [0.5, 4.0])]
+)
+def test_the_optimiser_sees_inducing_points_in_their_unit(unit, expected):
+    prior = sparse(inducing_unit=unit)
+    close(prior.inducing_points, POINTS, rtol=1e-14)
+    close(prior._raw_points.value * expected, POINTS, rtol=1e-14)
+    close(prior.inducing_unit, expected)
+
+
+def test_a_feature_without_spread_has_unit_one():
+    points = np.column_stack([POINTS[:, 0], np.full(5, 7.0)])
+    assert sparse(points).inducing_unit[1] == 1.0
+
+
+def test_fixed_inducing_points_are_not_trainable():
+    names = [variable.name for variable in sparse(train_inducing_points=False).trainable_variables]
+    assert names == ["log_length_scale", "log_amplitude"]
+
+
+@pytest.mark.parametrize("jitter", [1e-8, 1e-2])
+def test_the_jitter_given_is_the_jitter_used(jitter):
+    prior = priors.SparseGP(kernel(), POINTS, jitter=jitter)
+    _, chol = prior._chol_kmm()
+    expected = oracles.jittered(oracles.gram(FUNCTION, POINTS, POINTS), jitter)
+    close((chol @ tf.linalg.matrix_transpose(chol))[0], expected, rtol=1e-13, atol=1e-13)
+
+
+# Saving.
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: sparse(num_data=NUM_DATA, bound="titsias", inducing_unit=[0.5, 4.0]),
+        lambda: sparse(POINTS_BY_CHANNEL, num_data=NUM_DATA, train_inducing_points=False),
+        lambda: sparse(layer=priors.OriginalBallGP, num_data=NUM_DATA),
+        lambda: priors.ExactGP(kernel(), num_data=BATCH),
+        lambda: priors.StandardNormal(num_data=NUM_DATA),
+    ],
+    ids=["sparse", "sparse_per_channel", "original_ball", "exact", "standard_normal"],
+)
+def test_configuration_and_weights_survive_a_round_trip(make):
+    prior = make()
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(prior))
+    copy.set_weights(prior.get_weights())
+    assert type(copy) is type(prior)
+    assert copy.get_config() == prior.get_config()
+    assert len(copy.trainable_variables) == len(prior.trainable_variables)
+    for a, b in zip(copy(FEATURES, MEAN, VARIANCE), prior(FEATURES, MEAN, VARIANCE), strict=True):
+        close(a, b, rtol=1e-14)
+
+
+# Errors.
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: sparse(bound="elbo"), "unknown bound 'elbo'; choose one of hensman, titsias"),
+        (lambda: sparse(np.zeros((0, 2))), r"need shape \(m, D\) or \(L, m, D\) with m >= 1, got \(0, 2\)"),
+        (lambda: sparse(np.zeros(3)), r"need shape .* got \(3,\)"),
+        (lambda: sparse(np.full((2, 2), np.nan)), "inducing points hold values that are not finite"),
+        (lambda: sparse(num_data=4), "5 inducing points are more than the 4 data points"),
+        (lambda: sparse(POINTS_BY_CHANNEL, num_data=4), "5 inducing points are more than the 4 data points"),
+        (lambda: sparse(inducing_unit=0.0), "inducing_unit must be positive and finite"),
+        (lambda: sparse(num_data=0), "num_data must be at least 1, got 0"),
+        (lambda: priors.ExactGP(kernel(), num_data=-1), "num_data must be at least 1, got -1"),
+        (lambda: priors.SparseGP(Linear(columns=[2]), POINTS), "Linear selects feature column 2"),
+    ],
+)
+def test_bad_arguments_are_named_in_one_line(make, message):
+    with pytest.raises(ValueError, match=message) as error:
+        make()
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "shape", "message"),
+    [
+        (lambda: sparse(), (None, 8, 3), r"inducing points have 2 feature\(s\), but the data have 3"),
+        (lambda: sparse(train_inducing_points=False), (None, 4, 2), "5 fixed inducing points are more than the 4"),
+        (lambda: priors.ExactGP(Linear(columns=[2])), (None, 8, 2), "Linear selects feature column 2"),
+    ],
+)
+def test_features_that_do_not_fit_are_named_in_one_line(make, shape, message):
+    with pytest.raises(ValueError, match=message) as error:
+        make().check(shape)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "shape"),
+    [
+        (lambda: sparse(), (None, 4, 2)),  # trained points may end outside a series
+        (lambda: sparse(train_inducing_points=False), (None, None, 2)),
+        (lambda: sparse(train_inducing_points=False, num_data=NUM_DATA), (4, 2)),
+        (lambda: sparse(), (None, 8, None)),
+        (lambda: priors.StandardNormal(), (None, 4, 1)),
+    ],
+)
+def test_features_that_fit_or_are_unknown_pass(make, shape):
+    make().check(shape)
+
+
+@pytest.mark.parametrize("method", ["__call__", "condition", "merge", "remove", "predict", "predict_joint"])
+def test_the_interface_itself_has_no_implementation(method):
+    prior = priors.Prior()
+    arguments = {"__call__": 3, "condition": 3}.get(method, 2) * [tf.zeros((2, 1))]
+    with pytest.raises(NotImplementedError):
+        getattr(prior, method)(*arguments)
