@@ -1,6 +1,7 @@
 """Reading saved models. Writing is Keras' own `model.save("name.keras")`."""
 
 import os
+import zipfile
 
 import keras
 
@@ -16,12 +17,15 @@ def load_model(path: str | os.PathLike[str]) -> LatentModel:
     """
     path = os.fspath(path)
     if not os.path.isfile(path):
-        raise ModelFileError(f"{path} does not exist")
+        raise ModelFileError(f"there is no file {path}")
+    if not zipfile.is_zipfile(path):
+        raise ModelFileError(f"{path} is not a model file, or was cut short: it is no whole .keras archive")
     try:
         model = keras.saving.load_model(path)
     except Exception as error:  # Keras raises many kinds, from zipfile's to h5py's
         reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ModelFileError(f"{path} is not a readable model file: {reason[0]}") from error
+        short = reason[0].split(" Full object config")[0]  # which goes on for pages
+        raise ModelFileError(f"{path} is not a readable model file: {short}") from error
     if not isinstance(model, LatentModel):
         raise ModelFileError(f"{path} holds a {type(model).__name__}, not a model of this package")
     return model

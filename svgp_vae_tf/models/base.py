@@ -3,15 +3,17 @@
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
-from keras import tree
 
+from svgp_vae_tf.math import linalg
 from svgp_vae_tf.models import checks
 from svgp_vae_tf.models.prediction import PredictiveModel
 from svgp_vae_tf.objectives import ELBO
 
+NO_WEIGHTS = "weights of data have no meaning for a Gaussian process; leave data out instead"
 
+
+@keras.saving.register_keras_serializable(package="svgp_vae_tf")
 class LatentModel(PredictiveModel):
     """An encoder, any `Prior` and a decoder, with Keras' own compile, fit, evaluate, predict and save.
 
@@ -26,6 +28,9 @@ class LatentModel(PredictiveModel):
 
     def compile(self, optimizer: Any = "adam", objective: keras.layers.Layer | None = None, **kwargs) -> None:
         """Set the optimiser and the objective (`ELBO` by default). Other arguments as for Keras, but no loss."""
+        for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
+            if kwargs.get(name) is not None:
+                raise ValueError(f"a model has no {name} to set: `objective` is what training minimises")
         super().compile(optimizer=optimizer, **kwargs)
         self.objective = ELBO() if objective is None else objective
 
@@ -40,28 +45,32 @@ class LatentModel(PredictiveModel):
         Raises:
             DataError: for data of wrong shapes, or that are not finite.
         """
-        self._check_training_data(x, y, kwargs.get("validation_split", 0.0))
+        if kwargs.get("class_weight") is not None:
+            raise checks.DataError(NO_WEIGHTS)
+        x, y = self._checked(x, y, check_num_data=not kwargs.get("validation_split"))
         self.evidence.clear()
-        return super().fit(x=x, y=y, **kwargs)
+        with checks.graph_errors_in_one_line():
+            return super().fit(x=x, y=y, **kwargs)
 
     def evaluate(self, x: Any = None, y: Any = None, **kwargs) -> Any:
         """Loss and ELBO terms on data, with Keras' `evaluate`. Arguments as in `fit`."""
-        self._check_training_data(x, y, check_num_data=False)
-        return super().evaluate(x=x, y=y, **kwargs)
+        x, y = self._checked(x, y, check_num_data=False)
+        with checks.graph_errors_in_one_line():
+            return super().evaluate(x=x, y=y, **kwargs)
 
-    def _check_training_data(self, x: Any, y: Any, split: float = 0.0, check_num_data: bool = True) -> None:
+    def _checked(self, x: Any, y: Any, check_num_data: bool) -> tuple[Any, Any]:
+        """The data, arrays as NumPy arrays. Generators are passed on as they are."""
+        if x is None:
+            raise checks.DataError("there are no data: call with x=aux, y=observations")
         if isinstance(x, tf.data.Dataset):
-            observations_shape = _observations_of(x).shape
+            self._ensure_built(checks.observations_spec(x).shape)
         elif checks.is_array_like(x):
             if y is None:
                 raise checks.DataError("observations are missing: call with x=aux, y=observations")
-            num_data = self.prior.num_data if check_num_data and not split else None
-            checks.check_arrays(x, y, self.leading_axes, num_data)
+            x, y = checks.check_arrays(x, y, self.leading_axes, self.prior.num_data if check_num_data else None)
             self.features(x)
-            observations_shape = np.shape(y)
-        else:
-            return
-        self._ensure_built(observations_shape)
+            self._ensure_built(y.shape)
+        return x, y
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         aux, observations = _unpack(data)
@@ -69,9 +78,16 @@ class LatentModel(PredictiveModel):
             loss, trackers = self._loss(aux, observations)
             scaled = self.optimizer.scale_loss(loss)
         variables = self.trainable_weights
-        gradients = tape.gradient(scaled, variables)
+        gradients = self._in_one_dtype(tape.gradient(scaled, variables))
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return trackers()
+
+    def _in_one_dtype(self, gradients: list[tf.Tensor | None]) -> list[tf.Tensor | None]:
+        """Cast if need be: sums over replicas and global norms fail on mixed dtypes. The optimiser casts back."""
+        optimizer: Any = getattr(self.optimizer, "inner_optimizer", self.optimizer)
+        if optimizer.global_clipnorm is None and tf.distribute.get_strategy().num_replicas_in_sync == 1:
+            return gradients
+        return [None if gradient is None else tf.cast(gradient, linalg.DTYPE) for gradient in gradients]
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         _, trackers = self._loss(*_unpack(data))
@@ -81,9 +97,7 @@ class LatentModel(PredictiveModel):
         """This replica's share of the mean loss over the global batch, and a function that updates the metrics."""
         terms = self.elbo_terms(aux, observations)
         losses = self.objective(terms.log_likelihood, terms.kl)
-        tf.debugging.assert_all_finite(
-            losses, "the loss is not finite: look for NaN in the data or lower the learning rate"
-        )
+        tf.debugging.assert_all_finite(losses, checks.NOT_FINITE)
 
         def update() -> dict[str, tf.Tensor]:
             self._loss_tracker.update_state(losses)
@@ -110,15 +124,8 @@ def _unpack(data: Any) -> tuple[Any, tf.Tensor]:
     if observations is None:
         raise checks.DataError("a batch needs auxiliary data and observations: (aux, observations)")
     if sample_weight is not None:
-        raise checks.DataError("sample weights have no meaning for a Gaussian process; leave data out instead")
+        raise checks.DataError(NO_WEIGHTS)
     return aux, observations
-
-
-def _observations_of(dataset: tf.data.Dataset) -> tf.TensorSpec:
-    spec = dataset.element_spec
-    if not isinstance(spec, tuple) or len(spec) < 2:
-        raise checks.DataError("a data set must give pairs (aux, observations)")
-    return tree.flatten(spec[1])[0]
 
 
 def _global_count(per_example: tf.Tensor) -> tf.Tensor:

@@ -1,14 +1,20 @@
 """Checks of data from outside, made once at the edge. Each failure is one line that names what is wrong."""
 
-from collections.abc import Mapping
+import contextlib
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from keras import tree
 
 from svgp_vae_tf.errors import DataError
 
 FLOAT32_RESOLUTION = 2.0**-24
+
+NOT_FINITE = "the loss is not finite: look for NaN in the data or lower the learning rate"
+"""What training says when it cannot go on."""
 
 
 def is_array_like(data: Any) -> bool:
@@ -18,7 +24,7 @@ def is_array_like(data: Any) -> bool:
     return isinstance(data, np.ndarray | tf.Tensor | list | tuple | float | int)
 
 
-def check_arrays(aux: Any, observations: Any, leading: int, num_data: int | None = None) -> None:
+def check_arrays(aux: Any, observations: Any, leading: int, num_data: int | None = None) -> tuple[Any, Any]:
     """Check auxiliary data and observations given as arrays.
 
     Args:
@@ -27,24 +33,60 @@ def check_arrays(aux: Any, observations: Any, leading: int, num_data: int | None
         leading: axes before features and observations: 2 for series, 1 for one data set.
         num_data: the number of points the model was made for, or None.
 
+    Returns:
+        Both as NumPy arrays, or dicts of them, whatever they were given as.
+
     Raises:
         DataError: naming the array and what is wrong with it.
     """
     named = dict(aux) if isinstance(aux, Mapping) else {"aux": aux}
-    arrays = {name: _numeric(name, value, leading) for name, value in named.items()}
-    if observations is not None:
-        arrays["observations"] = _numeric("observations", observations, leading)
-    first_name, first = next(iter(arrays.items()))
-    axes = "length" if leading == 1 else "(series, points)"
-    for name, array in arrays.items():
-        if array.shape[:leading] != first.shape[:leading]:
-            raise DataError(
-                f"{first_name} and {name} differ in {axes}: {first.shape[:leading]} and {array.shape[:leading]}"
-            )
-        if name != "observations":
-            _check_resolution(name, array)
-    if num_data is not None and observations is not None and len(first) != num_data:
+    columns = {name: _numeric(name, value, leading) for name, value in named.items()}
+    if not columns:
+        raise DataError("auxiliary data hold no array")
+    first_name, first = next(iter(columns.items()))
+    for name, array in columns.items():
+        _check_lengths(first_name, first, name, array, leading)
+        _check_resolution(name, array, leading)
+    checked = columns if isinstance(aux, Mapping) else first
+    if observations is None:
+        return checked, None
+    observed = _numeric("observations", observations, leading)
+    _check_lengths(first_name, first, "observations", observed, leading)
+    if num_data is not None and len(first) != num_data:
         raise DataError(f"the model was made for num_data={num_data} points, but {len(first)} were given")
+    return checked, observed
+
+
+def _check_lengths(name: str, array: np.ndarray, other_name: str, other: np.ndarray, leading: int) -> None:
+    if array.shape[:leading] != other.shape[:leading]:
+        axes = "length" if leading == 1 else "(series, points)"
+        raise DataError(
+            f"{name} and {other_name} differ in {axes}: {array.shape[:leading]} and {other.shape[:leading]}"
+        )
+
+
+def observations_spec(dataset: tf.data.Dataset) -> tf.TensorSpec:
+    """What a data set says of the observations in its batches.
+
+    Raises:
+        DataError: if it does not give pairs.
+    """
+    spec = dataset.element_spec
+    if not isinstance(spec, tuple) or len(spec) < 2:
+        raise DataError("a data set must give pairs (aux, observations)")
+    return tree.flatten(spec[1])[0]
+
+
+@contextlib.contextmanager
+def graph_errors_in_one_line() -> Iterator[None]:
+    """Turn the pages TensorFlow writes about a check that failed inside a graph into the check's own line."""
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        failed = re.search(r"assertion failed: \[([^\]]+)\]|(the loss is not finite[^\n]*?) : Tensor", str(error))
+        if failed is None:
+            raise
+        raise DataError(failed[1] or failed[2]) from error
 
 
 def _numeric(name: str, value: Any, leading: int) -> np.ndarray:
@@ -64,13 +106,14 @@ def _numeric(name: str, value: Any, leading: int) -> np.ndarray:
     return array
 
 
-def _check_resolution(name: str, array: np.ndarray) -> None:
+def _check_resolution(name: str, array: np.ndarray, leading: int) -> None:
     """Keras hands floats on in single precision; refuse inputs that would run together there."""
-    if array.dtype != np.float64 or array.size < 2:
+    if array.dtype != np.float64:
         return
-    spread, largest = float(np.std(array)), float(np.max(np.abs(array)))
-    if spread > 0 and largest * FLOAT32_RESOLUTION > 1e-3 * spread:
+    columns = array.reshape(-1, 1 if array.ndim == leading else array.shape[-1])
+    spread, largest = np.std(columns, axis=0), np.max(np.abs(columns), axis=0)
+    for column in np.flatnonzero((spread > 0) & (largest * FLOAT32_RESOLUTION > 1e-3 * spread)):
         raise DataError(
-            f"{name} varies by {spread:.3g} around {float(np.mean(array)):.6g}, too little for single precision: "
-            f"subtract an offset first"
+            f"{name} varies by {spread[column]:.3g} around {np.mean(columns[:, column]):.6g} in column {column}, too "
+            f"little for single precision: subtract an offset first"
         )

@@ -67,6 +67,8 @@ class LatentCore(keras.Model):
             if likelihood not in _LIKELIHOODS:
                 raise ValueError(f"unknown likelihood {likelihood!r}; choose one of {', '.join(_LIKELIHOODS)}")
             likelihood = _LIKELIHOODS[likelihood]()
+        if not isinstance(likelihood, Likelihood):
+            raise ValueError(f"likelihood must be a name or a `Likelihood`, got {likelihood!r}")
         self.encoder = encoder
         self.decoder = decoder
         self.prior = prior
@@ -105,7 +107,12 @@ class LatentCore(keras.Model):
 
     def features(self, aux: Any) -> tf.Tensor:
         """Features of auxiliary data, (..., n, D), float64."""
-        features = self.auxiliary(aux, leading=self.leading_axes)
+        # not through `__call__`, which wraps the one line of an error into several
+        features = self.auxiliary.call(aux, leading=self.leading_axes)
+        if len(features.shape) != self.leading_axes + 1:
+            raise checks.DataError(
+                f"auxiliary data give features of shape {tuple(features.shape)}; they need {self.leading_axes + 1} axes"
+            )
         self.prior.check(tuple(features.shape))
         return features
 
@@ -149,6 +156,9 @@ class LatentCore(keras.Model):
         expected = self.decoder.input_shape[-1]
         if expected != self.num_latents:
             raise ValueError(f"the encoder gives {self.num_latents} latents, but the decoder takes {expected}")
+        given = tuple(self.decoder.compute_output_shape((None, self.num_latents))[1:])
+        if None not in given and None not in event and given != tuple(event):
+            raise ValueError(f"the decoder gives outputs of shape {given}, but observations have shape {tuple(event)}")
         self._observation_shape = tuple(event)
         self.built = True
 

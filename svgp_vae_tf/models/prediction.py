@@ -79,6 +79,7 @@ class PredictiveModel(LatentCore):
 
     def _chunks(self, aux: Any, observations: Any, batch_size: int) -> Iterator[tuple[Any, Any]]:
         if isinstance(aux, tf.data.Dataset):
+            checks.observations_spec(aux)
             for aux_part, observations_part, *_ in aux:
                 self._ensure_built(observations_part.shape)
                 checks.check_arrays(aux_part, observations_part, self.leading_axes)
@@ -86,12 +87,11 @@ class PredictiveModel(LatentCore):
             return
         if observations is None:
             raise checks.DataError("observations are missing: give aux and observations")
-        checks.check_arrays(aux, observations, self.leading_axes)
-        observations = np.asarray(observations)
+        aux, observations = checks.check_arrays(aux, observations, self.leading_axes)
         self._ensure_built(observations.shape)
         for start in range(0, len(observations), batch_size):
             part = slice(start, start + batch_size)
-            yield tree.map_structure(lambda a, part=part: np.asarray(a)[part], aux), tf.constant(observations[part])
+            yield tree.map_structure(lambda a, part=part: a[part], aux), tf.constant(observations[part])
 
     # ---- latents and observations at the data themselves ----
 
@@ -131,9 +131,9 @@ class PredictiveModel(LatentCore):
             NotConditionedError: before `condition`.
             DataError: for inputs of a wrong shape, or that are not finite.
         """
-        inputs = {"aux": x, "series": self._check_new(x)}
+        aux, series = self._check_new(x)
         # a data set of our own, for Keras would round the inputs to single precision
-        dataset = tf.data.Dataset.from_tensor_slices(tree.map_structure(np.asarray, inputs)).batch(batch_size)
+        dataset = tf.data.Dataset.from_tensor_slices({"aux": aux, "series": series}).batch(batch_size)
         return super().predict(dataset, **kwargs)
 
     def predict_step(self, data: Any) -> tf.Tensor:
@@ -147,11 +147,11 @@ class PredictiveModel(LatentCore):
 
     def predict_latent(self, aux: Any, batch_size: int = CHUNK) -> LatentMoments:
         """Posterior mean and variance of the latents at new auxiliary inputs. Arguments and errors as `predict`."""
-        series = self._check_new(aux)
+        aux, series = self._check_new(aux)
         means, variances = [], []
         for start in range(0, len(series), batch_size):
             part = slice(start, start + batch_size)
-            features = self.features(tree.map_structure(lambda a, part=part: np.asarray(a)[part], aux))
+            features = self.features(tree.map_structure(lambda a, part=part: a[part], aux))
             mean, variance = self.prior.predict(self._evidence_of(tf.constant(series[part])), features)
             means.append(mean.numpy())
             variances.append(variance.numpy())
@@ -168,7 +168,7 @@ class PredictiveModel(LatentCore):
         """
         if num_samples < 1:
             raise ValueError(f"num_samples must be at least 1, got {num_samples}")
-        series = self._check_new(aux)
+        aux, series = self._check_new(aux)
         features, evidence = self.features(aux), self._evidence_of(tf.constant(series))
         generator = self.sampler.generator if seed is None else keras.random.SeedGenerator(seed)
         if joint:
@@ -190,15 +190,15 @@ class PredictiveModel(LatentCore):
     def _decode_mean(self, latents: Any) -> tf.Tensor:
         return self.likelihood.mean(self.decode(tf.convert_to_tensor(latents)))
 
-    def _check_new(self, aux: Any) -> np.ndarray:
-        """Check new inputs; the rows of evidence they are asked of."""
+    def _check_new(self, aux: Any) -> tuple[Any, np.ndarray]:
+        """New inputs as arrays, checked, and the rows of evidence they are asked of."""
         self.evidence.require()
-        checks.check_arrays(aux, None, self.leading_axes)
-        count = len(tree.flatten(tree.map_structure(np.asarray, aux))[0])
+        aux, _ = checks.check_arrays(aux, None, self.leading_axes)
+        count = len(tree.flatten(aux)[0])
         held = len(self.evidence.get().arrays[0])
         if self.prior.num_data is None and count != held:
             raise checks.DataError(f"the posterior holds {held} series, but inputs for {count} were given")
-        return np.arange(count)
+        return aux, np.arange(count)
 
     def _evidence_of(self, series: tf.Tensor | None) -> Evidence:
         evidence = self.evidence.get()

@@ -1,0 +1,222 @@
+"""Conditioning, adding and taking out data, predictions and samples."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import svgp_vae_tf as svgp
+from tests.models import problems
+from tests.models.problems import N, conditioned, data_for, make
+
+CASES = [(name, num_data) for num_data in (None, N) for name in ("hensman", "gpvae", "vae")]
+INFORMED = [case for case in CASES if case[0] != "vae"]
+both = pytest.mark.parametrize(("name", "num_data"), CASES)
+informed = pytest.mark.parametrize(("name", "num_data"), INFORMED)
+
+
+def new_inputs(num_data: int | None) -> np.ndarray:
+    """Inputs between and beyond the data."""
+    grid = np.linspace(-1.0, 8.0, 5)
+    return grid[:, None] if num_data else grid + np.linspace(0.0, 0.5, problems.SERIES)[:, None]
+
+
+def assert_same_latents(one: svgp.LatentModel, two: svgp.LatentModel, x: np.ndarray, atol: float = 1e-9) -> None:
+    for a, b in zip(one.predict_latent(x), two.predict_latent(x), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-7, atol=atol)
+
+
+def halves(num_data: int | None) -> tuple:
+    """The data in two parts: points of the data set, or points of each series."""
+    x, y = data_for(num_data)
+    part = (slice(None), slice(0, 5)), (slice(None), slice(5, None))
+    if num_data:
+        part = slice(0, 10), slice(10, None)
+    return tuple((x[p], y[p]) for p in part)
+
+
+@both
+def test_conditioning_in_chunks_is_conditioning_on_all(name, num_data):
+    whole, chunks = conditioned(name, num_data), make(name, num_data)
+    chunks.condition(*data_for(num_data), batch_size=4)
+    assert_same_latents(whole, chunks, new_inputs(num_data))
+
+
+@both
+def test_conditioning_on_a_tf_data_set(name, num_data):
+    whole, batches = conditioned(name, num_data), make(name, num_data)
+    batches.condition(tf.data.Dataset.from_tensor_slices(data_for(num_data)).batch(5))
+    assert_same_latents(whole, batches, new_inputs(num_data))
+
+
+@both
+def test_updating_is_conditioning_on_all_and_forgetting_undoes_it(name, num_data):
+    (first, later), x = halves(num_data), new_inputs(num_data)
+    whole, model, before = conditioned(name, num_data), make(name, num_data), make(name, num_data)
+    before.condition(*first)
+    model.condition(*first)
+    model.update(*later)
+    assert_same_latents(model, whole, x)
+    model.forget(*later)
+    assert_same_latents(model, before, x, atol=1e-7)
+    if name != "vae":
+        assert np.abs(whole.predict_latent(x).mean - before.predict_latent(x).mean).max() > 1e-3
+
+
+@informed
+def test_conditioning_replaces_what_was_there(name, num_data):
+    first, later = halves(num_data)
+    model, fresh = make(name, num_data), make(name, num_data)
+    model.condition(*first)
+    model.condition(*later)
+    fresh.condition(*later)
+    assert_same_latents(model, fresh, new_inputs(num_data))
+
+
+@informed
+def test_the_order_of_the_data_does_not_matter(name, num_data):
+    x, y = data_for(num_data)
+    order = np.random.default_rng(1).permutation(x.shape[0 if num_data else 1])
+    model = make(name, num_data)
+    model.condition(*((x[order], y[order]) if num_data else (x[:, order], y[:, order])))
+    assert_same_latents(model, conditioned(name, num_data), new_inputs(num_data))
+
+
+@informed
+def test_data_shrink_the_variance_where_they_are(name, num_data):
+    model = conditioned(name, num_data)
+    x, _ = data_for(num_data)
+    far = model.predict_latent(np.full_like(x, 100.0))
+    np.testing.assert_allclose(far.mean, 0.0, atol=1e-6)
+    np.testing.assert_allclose(far.variance, 1.0, atol=1e-6)
+    assert (model.predict_latent(x).variance < 0.9).all()
+
+
+@both
+def test_prediction_is_the_decoded_mean_for_any_batch_size(name, num_data):
+    model, x = conditioned(name, num_data), new_inputs(num_data)
+    expected = model.decode(tf.constant(model.predict_latent(x).mean))
+    for batch_size in (256, 4):
+        np.testing.assert_allclose(model.predict(x, batch_size, verbose=0), expected, rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_equal(model.predict_latent(x, batch_size).mean, model.predict_latent(x).mean)
+
+
+@pytest.mark.parametrize("name", ["hensman", "gpvae"])
+def test_rows_meet_their_own_series(name):
+    x, y = problems.series()
+    model, alone = conditioned(name), make(name)
+    new = new_inputs(None)
+    predicted = model.predict(new, batch_size=4, verbose=0)
+    for i in range(problems.SERIES):
+        alone.condition(x[i : i + 1], y[i : i + 1])
+        np.testing.assert_allclose(alone.predict(new[i : i + 1], verbose=0)[0], predicted[i], rtol=1e-5, atol=1e-6)
+
+
+def test_compiled_predictions_see_later_data():
+    x, y = problems.series()
+    model = conditioned("gpvae")
+    model.predict(x, verbose=0)
+    model.condition(x[:2, :3], y[:2, :3])
+    assert model.predict(x[:2], verbose=0).shape == (2, problems.POINTS, problems.PIXELS)
+    np.testing.assert_allclose(
+        model.predict(x[:2], verbose=0), model.decode(tf.constant(model.predict_latent(x[:2]).mean)), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("name", ["hensman", "gpvae"])
+def test_double_precision_inputs_keep_it(name):
+    """Around 1000 single precision would round times to 6e-5; the kernel sees differences only."""
+    offset = 1000.0
+    rng = np.random.default_rng(2)
+    times, values = np.arange(8.0) + rng.uniform(-0.4, 0.4, (3, 8)), problems.series(3)[1]
+    model = make(name)
+    shifted = make(name, **({"inducing_points": problems.INDUCING + offset} if name == "hensman" else {}))
+    model.condition(times, values)
+    shifted.condition(times + offset, values)
+    new = times + 0.3
+    for a, b in zip(model.predict_latent(new), shifted.predict_latent(new + offset), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-9)
+    np.testing.assert_allclose(
+        model.predict(new, verbose=0), shifted.predict(new + offset, verbose=0), rtol=1e-6, atol=1e-6
+    )
+
+
+@both
+def test_infer_and_reconstruct_give_the_posterior_at_the_data(name, num_data):
+    model = conditioned(name, num_data)
+    x, y = data_for(num_data)
+    moments = model.infer(x, y, batch_size=4)
+    q = model.posterior(x, tf.constant(y))
+    if (name, num_data) != ("vae", N):  # one data set is asked through what was conditioned on
+        np.testing.assert_allclose(moments.mean, q.mean, rtol=1e-6, atol=1e-8)
+        np.testing.assert_allclose(moments.variance, q.variance, rtol=1e-6, atol=1e-8)
+    reconstruction = model.reconstruct(x, y, batch_size=4)
+    np.testing.assert_allclose(reconstruction, model.decode(tf.constant(moments.mean)), rtol=1e-5, atol=1e-6)
+
+
+QUESTIONS = {
+    "predict": lambda model, x, y: model.predict(x, verbose=0),
+    "predict_latent": lambda model, x, y: model.predict_latent(x),
+    "sample": lambda model, x, y: model.sample(x),
+    "sample_latent": lambda model, x, y: model.sample_latent(x),
+    "update": lambda model, x, y: model.update(x, y),
+    "forget": lambda model, x, y: model.forget(x, y),
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_questions_before_any_data_are_refused(question):
+    with pytest.raises(svgp.NotConditionedError, match="call condition") as caught:
+        QUESTIONS[question](make("hensman"), *problems.series())
+    assert "\n" not in str(caught.value)
+
+
+def test_fit_clears_the_posterior():
+    model = conditioned("vae")
+    model.compile("sgd")
+    model.fit(*problems.series(), verbose=0)
+    with pytest.raises(svgp.NotConditionedError):
+        model.predict(problems.series()[0], verbose=0)
+
+
+def test_a_stranger_cannot_be_forgotten():
+    model = conditioned("gpvae", N)
+    with pytest.raises(svgp.DataError, match="never conditioned on"):
+        model.forget(np.array([[123.0]]), np.zeros((1, problems.PIXELS)))
+
+
+# Samples.
+
+
+@both
+@pytest.mark.parametrize("joint", [True, False])
+def test_samples_have_their_shapes_and_repeat_with_their_seed(name, num_data, joint):
+    model, x = conditioned(name, num_data), new_inputs(num_data)
+    shape = (3, *x.shape[: 1 if num_data else 2])
+    latents = model.sample_latent(x, 3, joint, seed=5)
+    assert latents.shape == (*shape, problems.LATENTS)
+    np.testing.assert_array_equal(latents, model.sample_latent(x, 3, joint, seed=5))
+    assert np.abs(latents - model.sample_latent(x, 3, joint, seed=6)).max() > 0
+    assert np.abs(model.sample_latent(x, 3, joint) - model.sample_latent(x, 3, joint)).max() > 0
+    observations = model.sample(x, 3, joint, seed=5)
+    assert observations.shape == (*shape, problems.PIXELS)
+    np.testing.assert_allclose(observations, model.decode(tf.constant(latents)), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "num_data"), INFORMED)
+@pytest.mark.parametrize("joint", [True, False])
+def test_samples_have_the_posterior_moments(name, num_data, joint):
+    count = 6000
+    model = conditioned(name, num_data)
+    x = np.array([[2.0], [2.4], [9.0]]) if num_data else np.tile([2.0, 2.4, 9.0], (problems.SERIES, 1))
+    mean, covariance = (m.numpy() for m in model.prior.predict_joint(model.evidence.get(), model.features(x)))
+    draws = np.moveaxis(model.sample_latent(x, count, joint, seed=1), -1, -2)  # (draws, ..., L, inputs)
+    deviations = draws - np.swapaxes(mean, -1, -2)
+    empirical = np.einsum("s...i,s...j->...ij", deviations, deviations) / count
+    if not joint:
+        covariance = covariance * np.eye(3)
+    scale = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
+    tolerance = 6.0 / np.sqrt(count)
+    assert np.abs(deviations.mean(axis=0) / scale).max() < tolerance
+    assert np.abs((empirical - covariance) / (scale[..., None] * scale[..., None, :])).max() < 1.5 * tolerance
+    marginal = model.predict_latent(x).variance
+    np.testing.assert_allclose(np.swapaxes(scale**2, -1, -2), marginal, rtol=1e-6)

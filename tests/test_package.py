@@ -1,0 +1,144 @@
+"""What importing the package does and does not do, and which part may import which."""
+
+import ast
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+IMPORTS = """
+import json, os, random, sys, warnings
+import keras, numpy as np, tensorflow as tf
+
+def settings():
+    return {
+        "floatx": keras.config.floatx(),
+        "dtype policy": keras.config.dtype_policy().name,
+        "epsilon": keras.config.epsilon(),
+        "backend": keras.config.backend(),
+        "image data format": keras.config.image_data_format(),
+        "traceback filtering": keras.config.is_traceback_filtering_enabled(),
+        "numpy errors": np.geterr(),
+        "numpy print options": repr(np.get_printoptions()),
+        "numpy random state": repr(np.random.get_state()),
+        "random state": repr(random.getstate()),
+        "environment": dict(os.environ),
+        "warning filters": [repr(entry) for entry in warnings.filters],
+        "devices": [repr(device) for device in tf.config.list_physical_devices()],
+        "soft placement": tf.config.get_soft_device_placement(),
+        "threads": [tf.config.threading.get_inter_op_parallelism_threads(),
+                    tf.config.threading.get_intra_op_parallelism_threads()],
+        "functions run eagerly": tf.config.functions_run_eagerly(),
+        "optimizer jit": tf.config.optimizer.get_jit(),
+        "tensor float 32": tf.config.experimental.tensor_float_32_execution_enabled(),
+        "logger level": tf.get_logger().level,
+        "recursion limit": sys.getrecursionlimit(),
+        "path": sys.path,
+        "working directory": os.getcwd(),
+    }
+
+before, loaded = settings(), set(sys.modules)
+import svgp_vae_tf
+after = settings()
+complete = all(hasattr(svgp_vae_tf, name) for name in svgp_vae_tf.__all__)
+print(json.dumps({"before": before, "after": after, "new": sorted(set(sys.modules) - loaded), "complete": complete}))
+"""
+
+
+@pytest.fixture(scope="module")
+def imported() -> dict:
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    line = [sys.executable, "-c", IMPORTS]
+    result = subprocess.run(line, check=True, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    return json.loads(result.stdout)
+
+
+def test_importing_changes_no_global_setting(imported):
+    assert imported["before"]["floatx"] == "float32"
+    assert imported["after"] == imported["before"]
+    assert imported["complete"]
+
+
+def test_importing_loads_nothing_but_the_package(imported):
+    """TensorFlow Probability and matplotlib wait for their first use."""
+    top = {name.split(".")[0] for name in imported["new"]} - set(sys.stdlib_module_names)
+    assert top == {"svgp_vae_tf"}
+
+
+def imports_of(path: pathlib.Path) -> set[str]:
+    """Modules that a file imports anywhere, functions included, dotted."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def files(folder: str) -> list[pathlib.Path]:
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
+PACKAGE = {path.relative_to(ROOT).as_posix(): imports_of(path) for path in files("svgp_vae_tf")}
+
+ORDER = ["errors", "math", "auxiliary kernels likelihoods networks objectives", "priors", "models", "saving training"]
+"""Each part may import from parts before it, and from itself."""
+
+
+def part_of(module: str) -> str:
+    return module.split(".")[1] if "." in module else ""
+
+
+def level(part: str) -> int:
+    return next(i for i, parts in enumerate(ORDER) if part in parts.split())
+
+
+@pytest.mark.parametrize("path", [path for path in PACKAGE if path != "svgp_vae_tf/__init__.py"])
+def test_imports_point_one_way(path):
+    own = path.split("/")[1].removesuffix(".py")
+    for module in PACKAGE[path]:
+        if module.startswith("svgp_vae_tf"):
+            part = part_of(module)
+            assert part, f"{path} imports the package as a whole"
+            assert part == own or level(part) < level(own), f"{path} imports {module}"
+
+
+@pytest.mark.parametrize("path", [path for path in PACKAGE if path.startswith("svgp_vae_tf/math/")])
+def test_the_algebra_imports_tensorflow_alone(path):
+    outside = {module.split(".")[0] for module in PACKAGE[path]} - set(sys.stdlib_module_names)
+    assert outside <= {"tensorflow", "svgp_vae_tf"}
+    assert all(part_of(module) == "math" for module in PACKAGE[path] if module.startswith("svgp_vae_tf"))
+
+
+@pytest.mark.parametrize("path", PACKAGE)
+def test_the_package_knows_no_experiment_and_few_libraries(path):
+    top = {module.split(".")[0] for module in PACKAGE[path]} - set(sys.stdlib_module_names)
+    allowed = {"svgp_vae_tf", "tensorflow", "keras", "numpy"}
+    allowed |= {"tensorflow_probability"} if path.startswith("svgp_vae_tf/kernels") else set()
+    allowed |= {"matplotlib"} if path.startswith("svgp_vae_tf/training/") else set()
+    assert top <= allowed
+
+
+@pytest.mark.parametrize("path", files("data_generators"), ids=lambda path: path.name)
+def test_data_generators_know_no_model(path):
+    top = {module.split(".")[0] for module in imports_of(path)}
+    assert not top & {"svgp_vae_tf", "run_experiments", "keras"}
+
+
+@pytest.mark.parametrize("folder", ["svgp_vae_tf", "data_generators", "run_experiments", "benchmarks"])
+def test_nothing_imports_the_old_keras(folder):
+    for path in files(folder):
+        assert not {module.split(".")[0] for module in imports_of(path)} & {"tf_keras"}
+        assert not any(module.startswith("tensorflow.keras") for module in imports_of(path)), path
+
+
+@pytest.mark.parametrize("folder", ["svgp_vae_tf", "run_experiments"])
+def test_nothing_draws_with_pyplot(folder):
+    assert not [path for path in files(folder) if "matplotlib.pyplot" in imports_of(path)]
