@@ -144,14 +144,15 @@ def test_lists_are_as_good_as_arrays():
     assert model.predict(x.tolist(), verbose=0).shape == y.shape
 
 
-@pytest.mark.parametrize(("name", "num_data"), [("hensman", None), ("hensman", N), ("gpvae", None)])
-def test_compiled_by_xla(name, num_data):
-    losses = []
-    for jit_compile in (True, False):
-        model = problems.without_noise(problems.make(name, num_data))
-        model.compile(keras.optimizers.SGD(0.01), jit_compile=jit_compile)
-        losses.append(fit(model, *problems.data_for(num_data), epochs=2, shuffle=False)["loss"])
-    np.testing.assert_allclose(*losses, rtol=1e-4)
+@pytest.mark.parametrize("name", ["hensman", pytest.param("gpvae", marks=pytest.mark.slow)])
+def test_compiled_by_xla(name):
+    x, y = problems.series()
+    model = problems.without_noise(problems.make(name))
+    expected = float(tf.reduce_mean(model_loss(model.elbo_terms(x, tf.constant(y)))))
+    model.compile(keras.optimizers.SGD(0.01), jit_compile=True)
+    losses = fit(model, x, y, epochs=2)["loss"]
+    assert losses[0] == pytest.approx(expected, rel=1e-5)
+    assert losses[1] < losses[0]
 
 
 @pytest.mark.parametrize("clip", ["global_clipnorm", "clipnorm"])
@@ -168,8 +169,8 @@ def test_gradients_of_both_precisions_are_clipped(clip):
 def test_the_same_seed_trains_to_the_same_weights():
     runs = []
     for _ in range(2):
-        model = problems.make("hensman", seed=3)
-        fit(model, *problems.series(), epochs=2)
+        model = problems.make("vae", seed=3)
+        fit(model, *problems.series(), epochs=2, batch_size=3)
         runs.append(model.get_weights())
     for a, b in zip(*runs, strict=True):
         np.testing.assert_array_equal(a, b)
