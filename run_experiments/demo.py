@@ -3,6 +3,7 @@
 python -m run_experiments.demo --output_dir=runs/demo
 """
 
+import math
 import os
 
 import numpy as np
@@ -19,7 +20,9 @@ MODELS = {"svgpvae": "SVGP-VAE, m = 15", "gpvae": "GP-VAE (exact)", "vae": "VAE"
 
 def demo_settings(model: str, steps: int) -> Settings:
     """The demo's run of one model: a higher learning rate than the paper's, for a short run."""
-    return Settings(model=model, steps=steps, steps_per_epoch=min(250, steps), learning_rate=3e-3, num_test_videos=70)
+    return Settings(
+        model=model, steps=steps, steps_per_epoch=math.gcd(250, steps), learning_rate=3e-3, num_test_videos=70
+    )
 
 
 def demo(output_dir: str, steps: int) -> dict[str, float]:
@@ -59,5 +62,5 @@ def _main(_: list[str]) -> None:
 
 if __name__ == "__main__":
     flags.DEFINE_string("output_dir", "runs/demo", "Where runs and the comparison go.")
-    flags.DEFINE_integer("steps", 1_500, "Optimiser steps per model.", lower_bound=1)
+    flags.DEFINE_integer("steps", 3_000, "Optimiser steps per model.", lower_bound=1)
     app.run(_main)

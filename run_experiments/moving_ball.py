@@ -123,12 +123,11 @@ def run(settings: Settings, output_dir: str, resume: bool = False, verbose: int 
         ValueError: for settings that cannot work.
         RunFolderError: if the folder cannot be used.
     """
-    settings.check()
+    model = build_model(settings)  # first, for settings that cannot work leave no folder behind
     folder = run_folder.RunFolder(output_dir, resume)
     # a longer run is the same run going on, unless the learning rate falls over its whole length
     folder.start(dataclasses.asdict(settings), ("steps",) if settings.final_learning_rate is None else ())
     test = data.videos(settings.num_test_videos, settings.num_frames, settings.data_length_scale, TEST_SEED)
-    model = build_model(settings)
     if resume and os.path.exists(folder.checkpoint):
         load_checkpoint(model, folder.checkpoint)
     start = int(model.optimizer.iterations)
@@ -160,7 +159,11 @@ def _train(
     start: int,
     verbose: Any,
 ) -> None:
-    epoch = min(settings.steps_per_epoch, settings.steps)
+    epoch = settings.epoch_steps
+    if start % epoch:
+        raise run_folder.RunFolderError(
+            f"the run in {folder.path} has {start} steps, no whole number of epochs of {epoch}"
+        )
     stream = data.stream(
         settings.batch_size, settings.num_frames, settings.data_length_scale, settings.seed, start=start
     )

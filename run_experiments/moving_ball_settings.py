@@ -45,6 +45,11 @@ class Settings:
     clip_norm: float | None = None
     seed: int = 0
 
+    @property
+    def epoch_steps(self) -> int:
+        """Steps between evaluations."""
+        return min(self.steps_per_epoch, self.steps)
+
     def check(self) -> None:
         """Raise ValueError, in one line, for settings that cannot work."""
         for name, allowed in (("model", MODELS), ("bound", BOUNDS), ("kernel", tuple(KERNELS))):
@@ -53,6 +58,8 @@ class Settings:
         for name in ("num_inducing", "num_frames", "batch_size", "num_test_videos", "steps", "steps_per_epoch"):
             if getattr(self, name) < 1:
                 raise ValueError(f"--{name} must be at least 1, got {getattr(self, name)}")
+        if self.steps % self.epoch_steps:
+            raise ValueError(f"--steps={self.steps} must be a multiple of --steps_per_epoch={self.steps_per_epoch}")
         for name in ("inducing_unit", "initial_length_scale", "data_length_scale", "learning_rate"):
             if not 0.0 < getattr(self, name) < np.inf:
                 raise ValueError(f"--{name} must be positive and finite, got {getattr(self, name)}")

@@ -71,6 +71,8 @@ class RunFolder:
         sessions = []
         if os.path.exists(self.config):
             before = read_json(self.config)
+            if not isinstance(before, dict) or not {"settings", "sessions"} <= set(before):
+                raise RunFolderError(f"{self.config} is not the configuration of a run")
             sessions = before["sessions"]
             for name, value in settings.items():
                 old = before["settings"].get(name, value)

@@ -7,6 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from svgp_vae_tf.errors import DataError
+
 _register = keras.saving.register_keras_serializable(package="svgp_vae_tf")
 
 
@@ -16,6 +18,9 @@ class Likelihood(keras.layers.Layer):
     def log_prob(self, outputs: tf.Tensor, observations: tf.Tensor) -> tf.Tensor:
         """``log p(y | outputs)`` entry by entry; both arguments and the result have one shape."""
         raise NotImplementedError
+
+    def check(self, observations: np.ndarray) -> None:
+        """Raise DataError if observations cannot come from this likelihood."""
 
     def mean(self, outputs: tf.Tensor) -> tf.Tensor:
         """``E[y | outputs]``, entry by entry."""
@@ -28,7 +33,15 @@ class Likelihood(keras.layers.Layer):
 
 @_register
 class Bernoulli(Likelihood):
-    """Binary observations; the decoder gives logits."""
+    """Binary observations, or values between 0 and 1; the decoder gives logits."""
+
+    def check(self, observations: np.ndarray) -> None:
+        low, high = observations.min(), observations.max()
+        if low < 0 or high > 1:
+            raise DataError(
+                f"observations range from {low:.4g} to {high:.4g}, but a Bernoulli likelihood takes values from 0 "
+                f"to 1: rescale them, or use likelihood='gaussian'"
+            )
 
     def log_prob(self, outputs: tf.Tensor, observations: tf.Tensor) -> tf.Tensor:
         return -tf.nn.sigmoid_cross_entropy_with_logits(labels=tf.cast(observations, outputs.dtype), logits=outputs)

@@ -15,8 +15,9 @@ class ELBO(keras.layers.Layer):
     """
 
     def __init__(self, beta: float = 1.0, **kwargs) -> None:
+        kwargs.setdefault("dtype", keras.config.dtype_policy().variable_dtype)  # never half precision
         super().__init__(**kwargs)
-        if beta < 0:
+        if not 0.0 <= beta < float("inf"):
             raise ValueError(f"beta must not be negative, got {beta}")
         self.beta = float(beta)
         self.built = True

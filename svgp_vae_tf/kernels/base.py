@@ -111,6 +111,13 @@ class Kernel(keras.layers.Layer):
                     f"column(s), numbered from 0"
                 )
 
+    def check_latents(self, num_latents: int) -> None:
+        """Raise ValueError if the kernel has parameters for another number of latent channels."""
+        if self.num_latents not in (None, num_latents):
+            raise ValueError(
+                f"{type(self).__name__} has num_latents={self.num_latents}, but there are {num_latents} latents"
+            )
+
     def __add__(self, other: "Kernel") -> "Kernel":
         from svgp_vae_tf.kernels.composite import Sum
 

@@ -26,6 +26,9 @@ class _Composite(Kernel):
         if len(counts) > 1:
             raise ValueError(f"{type(self).__name__}: the parts disagree on num_latents: {sorted(counts)}")
         self.kernels = list(kernels)
+        if not self.trainable:
+            for kernel in self.kernels:
+                kernel.trainable = False
         self.num_latents = counts.pop() if counts else None
 
     @property

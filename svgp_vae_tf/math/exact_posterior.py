@@ -24,7 +24,7 @@ def posterior(k_nn: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> ExactPos
         mean: y, shape (..., L, n).
         variance: s2 > 0, shape (..., L, n).
     """
-    noisy = tf.linalg.set_diag(k_nn + tf.zeros_like(variance)[..., tf.newaxis], tf.linalg.diag_part(k_nn) + variance)
+    noisy = k_nn + tf.linalg.diag(variance)
     chol = linalg.cholesky(noisy, linalg.ROUNDING)
     return ExactPosterior(chol, linalg.solve_lower_vector(chol, mean))
 

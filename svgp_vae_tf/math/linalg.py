@@ -26,7 +26,7 @@ def cholesky(matrix: tf.Tensor, jitter: float) -> tf.Tensor:
     """
     diagonal = tf.linalg.diag_part(matrix)
     scale = tf.maximum(tf.reduce_mean(diagonal, axis=-1, keepdims=True), 1e-200)  # an all-zero matrix still factors
-    return tf.linalg.cholesky(tf.linalg.set_diag(matrix, diagonal + jitter * scale))
+    return tf.linalg.cholesky(matrix + tf.linalg.diag(jitter * scale + tf.zeros_like(diagonal)))
 
 
 def solve_lower(factor: tf.Tensor, right_hand_side: tf.Tensor) -> tf.Tensor:

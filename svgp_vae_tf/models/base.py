@@ -48,9 +48,19 @@ class LatentModel(PredictiveModel):
         if kwargs.get("class_weight") is not None:
             raise checks.DataError(NO_WEIGHTS)
         x, y = self._checked(x, y, check_num_data=not kwargs.get("validation_split"))
+        if checks.is_array_like(x):
+            self.prior.check_training(tuple(self.features(x).shape))
         self.evidence.clear()
-        with checks.graph_errors_in_one_line():
-            return super().fit(x=x, y=y, **kwargs)
+        try:
+            with checks.graph_errors_in_one_line():
+                return super().fit(x=x, y=y, **kwargs)
+        finally:
+            self.evidence.clear()  # a callback may have conditioned, with the weights of its time
+
+    def train_on_batch(self, *args, **kwargs) -> Any:
+        """Keras' `train_on_batch`; like `fit` it clears the posterior."""
+        self.evidence.clear()
+        return super().train_on_batch(*args, **kwargs)
 
     def evaluate(self, x: Any = None, y: Any = None, **kwargs) -> Any:
         """Loss and ELBO terms on data, with Keras' `evaluate`. Arguments as in `fit`."""
@@ -68,6 +78,7 @@ class LatentModel(PredictiveModel):
             if y is None:
                 raise checks.DataError("observations are missing: call with x=aux, y=observations")
             x, y = checks.check_arrays(x, y, self.leading_axes, self.prior.num_data if check_num_data else None)
+            self.likelihood.check(y)
             self.features(x)
             self._ensure_built(y.shape)
         return x, y
@@ -75,7 +86,7 @@ class LatentModel(PredictiveModel):
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         aux, observations = _unpack(data)
         with tf.GradientTape() as tape:
-            loss, trackers = self._loss(aux, observations)
+            loss, trackers = self._loss(aux, observations, training=True)
             scaled = self.optimizer.scale_loss(loss)
         variables = self.trainable_weights
         gradients = self._in_one_dtype(tape.gradient(scaled, variables))
@@ -90,13 +101,16 @@ class LatentModel(PredictiveModel):
         return [None if gradient is None else tf.cast(gradient, linalg.DTYPE) for gradient in gradients]
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
-        _, trackers = self._loss(*_unpack(data))
+        _, trackers = self._loss(*_unpack(data), training=False)
         return trackers()
 
-    def _loss(self, aux: Any, observations: tf.Tensor) -> tuple[tf.Tensor, Any]:
+    def _loss(self, aux: Any, observations: tf.Tensor, training: bool) -> tuple[tf.Tensor, Any]:
         """This replica's share of the mean loss over the global batch, and a function that updates the metrics."""
-        terms = self.elbo_terms(aux, observations)
+        self._clear_losses()
+        terms = self.elbo_terms(aux, observations, training)
         losses = self.objective(terms.log_likelihood, terms.kl)
+        if self.losses:  # what networks add: regularisers, activity
+            losses += tf.add_n([tf.cast(loss, losses.dtype) for loss in self.losses])
         tf.debugging.assert_all_finite(losses, checks.NOT_FINITE)
 
         def update() -> dict[str, tf.Tensor]:

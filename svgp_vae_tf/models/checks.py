@@ -90,7 +90,10 @@ def graph_errors_in_one_line() -> Iterator[None]:
 
 
 def _numeric(name: str, value: Any, leading: int) -> np.ndarray:
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise DataError(f"{name} cannot be read as one array: are the parts of unequal length?") from error
     if array.dtype.kind not in "fiub":
         raise DataError(f"{name} must hold numbers, got an array of {array.dtype}")
     if array.ndim < leading:
@@ -108,11 +111,13 @@ def _numeric(name: str, value: Any, leading: int) -> np.ndarray:
 
 def _check_resolution(name: str, array: np.ndarray, leading: int) -> None:
     """Keras hands floats on in single precision; refuse inputs that would run together there."""
-    if array.dtype != np.float64:
+    if array.dtype.kind != "f":
         return
     columns = array.reshape(-1, 1 if array.ndim == leading else array.shape[-1])
     spread, largest = np.std(columns, axis=0), np.max(np.abs(columns), axis=0)
-    for column in np.flatnonzero((spread > 0) & (largest * FLOAT32_RESOLUTION > 1e-3 * spread)):
+    too_fine = largest * FLOAT32_RESOLUTION > 1e-3 * spread
+    lost = (spread == 0) & (largest > 1.0 / FLOAT32_RESOLUTION) & (len(columns) > 1)  # equal already
+    for column in np.flatnonzero(((spread > 0) & too_fine) | lost):
         raise DataError(
             f"{name} varies by {spread[column]:.3g} around {np.mean(columns[:, column]):.6g} in column {column}, too "
             f"little for single precision: subtract an offset first"

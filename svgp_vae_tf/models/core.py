@@ -78,8 +78,9 @@ class LatentCore(keras.Model):
         self.seed = seed
         self.sampler = LatentSampler(seed)
         self.evidence = EvidenceStore()
-        if encoder.built and decoder.built:
-            self._finish_build(encoder.input_shape[1:])
+        event = getattr(encoder, "input_shape", (None,))[1:]
+        if encoder.built and decoder.built and event:
+            self._finish_build(event)
 
     # ---- networks and latents ----
 
@@ -88,21 +89,22 @@ class LatentCore(keras.Model):
         """Axes before features and observations: 2 for series (series, points), 1 for one data set (points)."""
         return 2 if self.prior.num_data is None else 1
 
-    def encode(self, observations: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def encode(self, observations: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
         """The latent data set: means y~ and bounded variances s2, each (..., n, L), float64."""
         leading = tf.shape(observations)[: self.leading_axes]
         event = observations.shape[self.leading_axes :]
-        outputs = self.encoder(tf.reshape(observations, [-1, *event]))
+        outputs = self.encoder(tf.reshape(observations, [-1, *event]), training=training)
         moments = tf.reshape(tf.cast(outputs, linalg.DTYPE), [*tf.unstack(leading), 2 * self.num_latents])
         mean, log_variance = tf.split(moments, 2, axis=-1)
         low, high = (tf.math.log(tf.constant(bound, linalg.DTYPE)) for bound in self.variance_bounds)
         bounded = low + tf.nn.softplus(log_variance - low) - tf.nn.softplus(log_variance - high)
         return mean, tf.exp(bounded)
 
-    def decode(self, latents: tf.Tensor) -> tf.Tensor:
-        """The likelihood's parameters for latents (..., L)."""
+    def decode(self, latents: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """The likelihood's parameters for latents (..., L), never in half precision."""
         leading = tf.unstack(tf.shape(latents)[:-1])
-        outputs = self.decoder(tf.reshape(tf.cast(latents, self.compute_dtype), [-1, self.num_latents]))
+        flat = tf.reshape(tf.cast(latents, self.compute_dtype), [-1, self.num_latents])
+        outputs = tf.cast(self.decoder(flat, training=training), self.variable_dtype)
         return tf.reshape(outputs, [*leading, *outputs.shape[1:]])
 
     def features(self, aux: Any) -> tf.Tensor:
@@ -124,10 +126,13 @@ class LatentCore(keras.Model):
         """One draw per latent from independent Gaussians, in the networks' dtype."""
         return self.sampler(mean, variance)
 
-    def elbo_terms(self, aux: Any, observations: tf.Tensor) -> ElboTerms:
+    def elbo_terms(self, aux: Any, observations: tf.Tensor, training: bool = False) -> ElboTerms:
         """Both terms of the ELBO for a batch, with one latent sample."""
-        q = self.posterior(aux, observations)
-        outputs = self.decode(self.sample_latents(q.mean, q.variance))
+        features = self.features(aux)
+        if training:
+            self.prior.check_training(tuple(features.shape))
+        q = self.prior(features, *self.encode(observations, training))
+        outputs = self.decode(self.sample_latents(q.mean, q.variance), training)
         log_prob = self.likelihood.log_prob(outputs, observations)
         log_likelihood = tf.reduce_sum(log_prob, axis=list(range(1, len(log_prob.shape))))
         kl = tf.cast(q.kl, log_likelihood.dtype)
@@ -138,25 +143,21 @@ class LatentCore(keras.Model):
     def _ensure_built(self, observations_shape: tuple[int | None, ...]) -> None:
         event = tuple(observations_shape[self.leading_axes :])
         if not self.built:
-            if not self.encoder.built:
-                self.encoder.build((None, *event))
-            latents = self.encoder.compute_output_shape((None, *event))[-1] // 2
-            if not self.decoder.built:
-                self.decoder.build((None, latents))
             self._finish_build(event)
         expected = self._observation_shape
         if None not in event and None not in expected and event != expected:
             raise checks.DataError(f"observations have shape {event} each, but the encoder takes {expected}")
 
     def _finish_build(self, event: tuple[int | None, ...]) -> None:
-        outputs = self.encoder.compute_output_shape((None, *event))[-1]
+        outputs = int(_output_shape(self.encoder, event)[-1] or 0)
         if outputs % 2:
             raise ValueError(f"the encoder must give 2 L outputs (means, log-variances), but gives {outputs}")
         self.num_latents = outputs // 2
-        expected = self.decoder.input_shape[-1]
+        expected = getattr(self.decoder, "input_shape", (self.num_latents,))[-1]
         if expected != self.num_latents:
             raise ValueError(f"the encoder gives {self.num_latents} latents, but the decoder takes {expected}")
-        given = tuple(self.decoder.compute_output_shape((None, self.num_latents))[1:])
+        self.prior.check_latents(self.num_latents)
+        given = _output_shape(self.decoder, (self.num_latents,))
         if None not in given and None not in event and given != tuple(event):
             raise ValueError(f"the decoder gives outputs of shape {given}, but observations have shape {tuple(event)}")
         self._observation_shape = tuple(event)
@@ -188,6 +189,13 @@ class LatentCore(keras.Model):
         restore = keras.saving.deserialize_keras_object
         deserialized = {k: restore(v, custom_objects) if _is_object(v) else v for k, v in config.items()}
         return cls(**deserialized)
+
+
+def _output_shape(network: keras.Model, event: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    """Shape of what a network makes of one item; builds the network if need be."""
+    if not network.built or None not in event:
+        return tuple(network(tf.zeros((1, *(8 if size is None else size for size in event)))).shape[1:])
+    return tuple(network.compute_output_shape((None, *event))[1:])
 
 
 def _is_object(value: Any) -> bool:

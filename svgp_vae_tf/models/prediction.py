@@ -51,7 +51,10 @@ class PredictiveModel(LatentCore):
         self.evidence.set(self.prior.merge(old, self._same_series(old, self._gather(aux, observations, batch_size))))
 
     def forget(self, aux: Any, observations: Any = None, batch_size: int = CHUNK) -> None:
-        """Take data out of the posterior that it was given before. Arguments as in `condition`."""
+        """Take data out of the posterior that it was given before. Arguments as in `condition`.
+
+        A sparse posterior keeps sums alone: it refuses data that it cannot have been given, but cannot notice all.
+        """
         old = self.evidence.get()
         self.evidence.set(self.prior.remove(old, self._same_series(old, self._gather(aux, observations, batch_size))))
 
@@ -78,6 +81,8 @@ class PredictiveModel(LatentCore):
         return new
 
     def _chunks(self, aux: Any, observations: Any, batch_size: int) -> Iterator[tuple[Any, Any]]:
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         if isinstance(aux, tf.data.Dataset):
             checks.observations_spec(aux)
             for aux_part, observations_part, *_ in aux:

@@ -18,6 +18,7 @@ class LatentSampler(keras.layers.Layer):
     """
 
     def __init__(self, seed: int = 0, **kwargs) -> None:
+        kwargs.setdefault("dtype", keras.config.dtype_policy().variable_dtype)  # never half precision
         super().__init__(**kwargs)
         self.generator = keras.random.SeedGenerator(seed)
         self.built = True

@@ -48,7 +48,7 @@ class SVGPVAE(LatentModel):
         decoder: keras.Model,
         *,
         kernel: Kernel,
-        inducing_points: np.ndarray | dict[str, Any],
+        inducing_points: np.ndarray,
         bound: str = "hensman",
         num_data: int | None = None,
         train_inducing_points: bool = True,
@@ -56,8 +56,6 @@ class SVGPVAE(LatentModel):
         jitter: float = linalg.JITTER,
         **kwargs,
     ) -> None:
-        if isinstance(inducing_points, dict):  # from a configuration: the places come with the weights
-            inducing_points = np.zeros(inducing_points["shape"])
         prior = SparseGP(kernel, inducing_points, bound, num_data, train_inducing_points, inducing_unit, jitter)
         super().__init__(encoder, decoder, prior, **kwargs)
 

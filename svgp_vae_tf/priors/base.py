@@ -13,7 +13,6 @@ Two settings, told apart by `num_data`:
 from typing import Any, NamedTuple
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from svgp_vae_tf.math import linalg
@@ -84,6 +83,12 @@ class Prior(keras.layers.Layer):
     def check(self, features_shape: tuple[int | None, ...]) -> None:
         """Raise ValueError if features of this shape cannot be used."""
 
+    def check_training(self, features_shape: tuple[int | None, ...]) -> None:
+        """Raise ValueError if features of this shape cannot be trained on."""
+
+    def check_latents(self, num_latents: int) -> None:
+        """Raise ValueError if the prior is not for this number of latent channels."""
+
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "num_data": self.num_data}
 
@@ -101,8 +106,3 @@ def channels_last(x: tf.Tensor) -> tf.Tensor:
 def with_latent_axis(features: tf.Tensor) -> tf.Tensor:
     """(..., n, D) to (..., 1, n, D): kernels may have parameters per latent channel."""
     return tf.cast(features, linalg.DTYPE)[..., tf.newaxis, :, :]
-
-
-def array_shape(value: Any) -> tuple[int, ...]:
-    """Shape of anything array-like."""
-    return tuple(np.shape(value))

@@ -74,6 +74,9 @@ class ExactGP(Prior):
     def check(self, features_shape: tuple[int | None, ...]) -> None:
         self.kernel.check_features(features_shape[-1])
 
+    def check_latents(self, num_latents: int) -> None:
+        self.kernel.check_latents(num_latents)
+
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "kernel": keras.saving.serialize_keras_object(self.kernel)}
 

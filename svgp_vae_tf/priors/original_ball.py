@@ -12,8 +12,10 @@ The posterior mean is then not penalised at all, so that the scale of the latent
 """
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+from svgp_vae_tf.kernels import Kernel
 from svgp_vae_tf.math import linalg, sparse_posterior
 from svgp_vae_tf.priors.sparse_gp import SparseGP
 
@@ -21,6 +23,11 @@ from svgp_vae_tf.priors.sparse_gp import SparseGP
 @keras.saving.register_keras_serializable(package="svgp_vae_tf")
 class OriginalBallGP(SparseGP):
     """A `SparseGP` per series with the original program's moving-ball term in the place of the KL."""
+
+    def __init__(self, kernel: Kernel, inducing_points: np.ndarray, **kwargs) -> None:
+        if kwargs.get("num_data") is not None or kwargs.get("bound", "hensman") != "hensman":
+            raise ValueError("the original program's term is for series, and takes no num_data and no other bound")
+        super().__init__(kernel, inducing_points, **kwargs)
 
     def _kl(self, q, stats, data, moments) -> tf.Tensor:
         _, chol = self._chol_kmm()

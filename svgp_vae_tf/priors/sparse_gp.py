@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.kernels import Kernel
 from svgp_vae_tf.math import gaussians, linalg, sparse_posterior
 from svgp_vae_tf.priors.base import Evidence, LatentPosterior, Prior, channels_first, channels_last, with_latent_axis
@@ -53,6 +54,7 @@ class SparseGP(Prior):
         self.bound = bound
         self.jitter = float(jitter)
         self.train_inducing_points = train_inducing_points
+        self.initial_inducing_points = points
         self.inducing_unit = _unit(points, inducing_unit)
         self._raw_points = self.add_weight(
             name="inducing_points", shape=points.shape, initializer="zeros", dtype="float64",
@@ -124,7 +126,12 @@ class SparseGP(Prior):
         return Evidence(tuple(a + b for a, b in zip(old.arrays, new.arrays, strict=True)))
 
     def remove(self, old: Evidence, gone: Evidence) -> Evidence:
-        return Evidence(tuple(a - b for a, b in zip(old.arrays, gone.arrays, strict=True)))
+        left = Evidence(tuple(a - b for a, b in zip(old.arrays, gone.arrays, strict=True)))
+        # S is positive semi-definite; where the rest is not, something was taken out that was never in
+        smallest = tf.reduce_min(tf.linalg.eigvalsh(left.arrays[0]), axis=-1)
+        if tf.reduce_any(smallest < -1e-6 * (1.0 + tf.linalg.trace(old.arrays[0]))):
+            raise DataError("cannot forget data that the posterior was not given")
+        return left
 
     def predict(self, evidence: Evidence, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         v, k_diagonal = self._project(features)
@@ -143,16 +150,23 @@ class SparseGP(Prior):
         num_features, width = features_shape[-1], self.inducing_points.shape[-1]
         if num_features is not None and num_features != width:
             raise ValueError(f"inducing points have {width} feature(s), but the data have {num_features}")
+
+    def check_training(self, features_shape: tuple[int | None, ...]) -> None:
         num_inputs, m = features_shape[-2], self.inducing_points.shape[-2]
         if self.num_data is None and not self.train_inducing_points and num_inputs is not None and m > num_inputs:
             raise ValueError(f"{m} fixed inducing points are more than the {num_inputs} points of a series")
+
+    def check_latents(self, num_latents: int) -> None:
+        self.kernel.check_latents(num_latents)
+        shape = self.inducing_points.shape
+        if len(shape) == 3 and shape[0] not in (1, num_latents):
+            raise ValueError(f"inducing points are for {shape[0]} latents, but there are {num_latents}")
 
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "kernel": keras.saving.serialize_keras_object(self.kernel),
-            # the places themselves are a weight; the configuration needs their shape alone
-            "inducing_points": {"shape": list(self.inducing_points.shape)},
+            "inducing_points": self.initial_inducing_points.tolist(),
             "bound": self.bound,
             "train_inducing_points": self.train_inducing_points,
             "inducing_unit": self.inducing_unit.tolist(),
@@ -162,7 +176,7 @@ class SparseGP(Prior):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "SparseGP":
         kernel = keras.saving.deserialize_keras_object(config["kernel"])
-        return cls(**{**config, "kernel": kernel, "inducing_points": np.zeros(config["inducing_points"]["shape"])})
+        return cls(**{**config, "kernel": kernel})
 
 
 def _check_inducing_points(points: np.ndarray, num_data: int | None) -> None:

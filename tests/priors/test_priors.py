@@ -349,7 +349,7 @@ def test_the_jitter_given_is_the_jitter_used(jitter):
     [
         lambda: sparse(num_data=NUM_DATA, bound="titsias", inducing_unit=[0.5, 4.0]),
         lambda: sparse(POINTS_BY_CHANNEL, num_data=NUM_DATA, train_inducing_points=False),
-        lambda: sparse(layer=priors.OriginalBallGP, num_data=NUM_DATA),
+        lambda: sparse(layer=priors.OriginalBallGP),
         lambda: priors.ExactGP(kernel(), num_data=BATCH),
         lambda: priors.StandardNormal(num_data=NUM_DATA),
     ],
@@ -401,6 +401,7 @@ def test_bad_arguments_are_named_in_one_line(make, message):
 def test_features_that_do_not_fit_are_named_in_one_line(make, shape, message):
     with pytest.raises(ValueError, match=message) as error:
         make().check(shape)
+        make().check_training(shape)
     assert "\n" not in str(error.value)
 
 

@@ -86,6 +86,8 @@ def test_every_kernel_builds_a_model_with_gradients(kernel):
         ({"num_inducing": 9}, "9 fixed inducing points are more than the 8 frames"),
         ({"initial_length_scale": -1.0}, "--initial_length_scale must be positive"),
         ({"steps": 0}, "--steps must be at least 1"),
+        ({"steps": 5}, "--steps=5 must be a multiple of --steps_per_epoch=2"),
+        ({"variance_bounds": (5.0, 1.0)}, "variance_bounds must be positive and rising"),
     ],
 )
 def test_settings_that_cannot_work_are_named(change, message, tmp_path):
