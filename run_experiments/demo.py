@@ -62,5 +62,5 @@ def _main(_: list[str]) -> None:
 
 if __name__ == "__main__":
     flags.DEFINE_string("output_dir", "runs/demo", "Where runs and the comparison go.")
-    flags.DEFINE_integer("steps", 3_000, "Optimiser steps per model.", lower_bound=1)
+    flags.DEFINE_integer("steps", 1_500, "Optimiser steps per model.", lower_bound=1)
     app.run(_main)
