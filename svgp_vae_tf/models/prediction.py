@@ -107,14 +107,8 @@ class PredictiveModel(LatentCore):
         """
         if self.prior.num_data is not None:
             return self.predict_latent(aux, batch_size)
-        chunks = self._chunks(aux, observations, batch_size)
-        moments = [self._traced_posterior(aux_part, part) for aux_part, part in chunks]
-        mean, variance = (np.concatenate(arrays) for arrays in zip(*moments, strict=True))
-        return LatentMoments(mean, variance)
-
-    def _traced_posterior(self, aux: Any, observations: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        q = self.posterior(aux, observations)
-        return q.mean, q.variance
+        parts = [self.posterior(*chunk) for chunk in self._chunks(aux, observations, batch_size)]
+        return LatentMoments(np.concatenate([q.mean for q in parts]), np.concatenate([q.variance for q in parts]))
 
     def reconstruct(self, aux: Any, observations: Any, batch_size: int = CHUNK) -> np.ndarray:
         """Mean observations at the posterior mean of the latents of observed points (see `infer`)."""
