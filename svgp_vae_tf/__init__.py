@@ -3,12 +3,12 @@
 from svgp_vae_tf import auxiliary, kernels, likelihoods, networks, objectives, priors
 from svgp_vae_tf.errors import DataError, ModelFileError, NotConditionedError
 from svgp_vae_tf.models import GPVAE, SVGPVAE, VAE, LatentModel
-from svgp_vae_tf.objectives import ELBO
+from svgp_vae_tf.objectives import ELBO, GECO
 from svgp_vae_tf.saving import load_model
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "ELBO", "GPVAE", "SVGPVAE", "VAE", "DataError", "LatentModel", "ModelFileError", "NotConditionedError",
+    "ELBO", "GECO", "GPVAE", "SVGPVAE", "VAE", "DataError", "LatentModel", "ModelFileError", "NotConditionedError",
     "auxiliary", "kernels", "likelihoods", "load_model", "networks", "objectives", "priors",
 ]  # fmt: skip

@@ -1,8 +1,10 @@
 """The paper's encoders and decoders. They see single observations; models take care of series axes."""
 
 import math
+from typing import Any
 
 import keras
+import tensorflow as tf
 
 
 def _dense(units: int, fan_in: int, activation: str | None = None) -> keras.layers.Dense:
@@ -34,4 +36,85 @@ def ball_decoder(size: int = 32, num_latents: int = 2, hidden: int = 500) -> ker
             keras.layers.Reshape((size, size)),
         ],
         name="ball_decoder",
+    )
+
+
+@keras.saving.register_keras_serializable(package="svgp_vae_tf")
+class UpsampledConv2D(keras.layers.Layer):
+    """Nearest-neighbour up-sampling by 2, then a 3x3 convolution: same weights and result as the two layers.
+
+    Output pixels of one parity see just 2x2 different inputs, so the sum is taken at the low resolution: one 2x2
+    convolution with four times the filters, whose outputs interleave. 16 products in the place of 36 per input pixel.
+
+    Args:
+        filters: channels of the output.
+        activation: name or function, as for Keras.
+        padding: of the convolution at the high resolution, "same" or "valid".
+    """
+
+    def __init__(self, filters: int, activation: Any = None, padding: str = "same", **kwargs) -> None:
+        super().__init__(**kwargs)
+        if padding not in ("same", "valid"):
+            raise ValueError(f"padding must be same or valid, got {padding!r}")
+        self.filters, self.padding = filters, padding
+        self.activation = keras.activations.get(activation)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        self.kernel = self.add_weight(
+            name="kernel", shape=(3, 3, input_shape[-1], self.filters), initializer="glorot_uniform"
+        )
+        self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        height, width = inputs.shape[1:3]
+        padded = tf.pad(inputs, [[0, 0], [1, 1], [1, 1], [0, 0]])
+        # (phase of rows, phase of columns): the 3 taps fall on 2 low-resolution pixels, one of them twice
+        rows = {0: ((0,), (1, 2)), 1: ((0, 1), (2,))}
+        kernel = tf.convert_to_tensor(self.kernel)
+        phases = [
+            tf.stack([tf.stack([sum(kernel[i, j] for i in r for j in c) for c in rows[b]]) for r in rows[a]])
+            for a in (0, 1)
+            for b in (0, 1)
+        ]
+        outputs = tf.nn.conv2d(padded, tf.concat(phases, axis=-1), strides=1, padding="VALID")
+        parts = [
+            outputs[:, a : a + height, b : b + width, self.filters * (2 * a + b) : self.filters * (2 * a + b + 1)]
+            for a in (0, 1)
+            for b in (0, 1)
+        ]
+        up = tf.nn.depth_to_space(tf.concat(parts, axis=-1), 2)
+        if self.padding == "valid":
+            up = up[:, 1:-1, 1:-1]
+        return self.activation(up + tf.convert_to_tensor(self.bias))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        batch, height, width, _ = input_shape
+        edge = 0 if self.padding == "same" else 2
+        sizes = (None if size is None else 2 * size - edge for size in (height, width))
+        return (batch, *sizes, self.filters)
+
+    def get_config(self) -> dict[str, Any]:
+        activation = keras.activations.serialize(self.activation)
+        return {**super().get_config(), "filters": self.filters, "activation": activation, "padding": self.padding}
+
+
+def mnist_encoder(num_latents: int = 16) -> keras.Sequential:
+    """Images (28, 28, 1) to means and log-variances, (2 * num_latents,): 2,304 parameters for 16 latents."""
+    convolutions = [keras.layers.Conv2D(8, 3, strides=2, activation="elu") for _ in range(3)]  # to 13, 6, 2
+    head = [keras.layers.Flatten(), keras.layers.Dense(2 * num_latents)]
+    return keras.Sequential([keras.layers.Input((28, 28, 1)), *convolutions, *head], name="mnist_encoder")
+
+
+def mnist_decoder(num_latents: int = 16) -> keras.Sequential:
+    """Latents (num_latents,) to images (28, 28, 1), not squashed: 3,417 parameters for 16 latents."""
+    return keras.Sequential(
+        [
+            keras.layers.Input((num_latents,)),
+            keras.layers.Dense(128),
+            keras.layers.Reshape((4, 4, 8)),
+            UpsampledConv2D(8, "elu"),
+            UpsampledConv2D(8, "elu", padding="valid"),  # 8 to 14
+            UpsampledConv2D(1, "elu"),
+        ],
+        name="mnist_decoder",
     )

@@ -1,13 +1,47 @@
-"""What training minimises, from the two terms of the ELBO."""
+"""What training minimises, from the terms of the ELBO: the beta-ELBO, or GECO's constrained problem."""
 
-from typing import Any
+import math
+from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+from svgp_vae_tf.distribution import sum_over_replicas
 
-@keras.saving.register_keras_serializable(package="svgp_vae_tf")
-class ELBO(keras.layers.Layer):
+_register = keras.saving.register_keras_serializable(package="svgp_vae_tf")
+
+
+class ElboTerms(NamedTuple):
+    """What a batch says of a model, one number per example (a series, or a point of one data set)."""
+
+    log_likelihood: tf.Tensor
+    """log p(y | z), shape (batch,)."""
+    kl: tf.Tensor
+    """The regulariser, shape (batch,)."""
+    mse: tf.Tensor
+    """Mean squared error of the decoded mean, shape (batch,)."""
+
+
+class Objective(keras.layers.Layer):
+    """Base: from the terms of a batch to a loss per example, whose mean is minimised."""
+
+    def __init__(self, **kwargs) -> None:
+        kwargs.setdefault("dtype", keras.config.dtype_policy().variable_dtype)  # never half precision
+        super().__init__(**kwargs)
+        self.built = True
+
+    def call(self, terms: ElboTerms, training: bool = False) -> tf.Tensor:
+        """Loss per example, (batch,); with ``training`` the objective's own state goes on by one step."""
+        raise NotImplementedError
+
+    def state(self) -> dict[str, tf.Tensor]:
+        """Numbers of the objective's own to report, by name."""
+        return {}
+
+
+@_register
+class ELBO(Objective):
     """``loss = -(log_likelihood - beta * kl)``, the beta-ELBO; beta = 1 is the evidence lower bound of eq. 10.
 
     Args:
@@ -15,16 +49,115 @@ class ELBO(keras.layers.Layer):
     """
 
     def __init__(self, beta: float = 1.0, **kwargs) -> None:
-        kwargs.setdefault("dtype", keras.config.dtype_policy().variable_dtype)  # never half precision
         super().__init__(**kwargs)
-        if not 0.0 <= beta < float("inf"):
+        if not 0.0 <= beta < math.inf:
             raise ValueError(f"beta must not be negative, got {beta}")
         self.beta = float(beta)
-        self.built = True
 
-    def call(self, log_likelihood: tf.Tensor, kl: tf.Tensor) -> tf.Tensor:
-        """Loss per example from the log likelihood and the KL per example."""
-        return self.beta * kl - log_likelihood
+    def call(self, terms: ElboTerms, training: bool = False) -> tf.Tensor:
+        return self.beta * terms.kl - terms.log_likelihood
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "beta": self.beta}
+
+
+@_register
+class GECO(Objective):
+    """Minimise the KL subject to ``E[mse] <= tolerance``, after Rezende and Viola (2018).
+
+    With the constraint c = mse - tolerance, its moving average C and the multiplier lambda,
+
+        loss = c + kl / lambda        C <- decay C + (1 - decay) mean(c)        log lambda <- log lambda + C
+
+    The Lagrangian kl + lambda c is divided by lambda, and log lambda is bounded, so that nothing overflows. Both start
+    at the constraint's side: Adam remembers the squares of early gradients for thousands of steps, and large early
+    gradients of the KL would leave the reconstruction hardly any step (see docs/rotated_mnist.md).
+
+    Args:
+        tolerance: the mean squared error to reach, in squared units of the observations.
+        decay: of the moving average, from 0 to below 1; the first step starts it.
+        initial_multiplier: lambda at the start.
+        multiplier_bounds: lambda stays between these.
+    """
+
+    def __init__(
+        self,
+        tolerance: float,
+        decay: float = 0.99,
+        initial_multiplier: float = 4e3,
+        multiplier_bounds: tuple[float, float] = (1.0, 4e7),
+        **kwargs,
+    ) -> None:
+        super().__init__(**kwargs)
+        low, high = (float(bound) for bound in multiplier_bounds)
+        if not 0.0 < tolerance < math.inf:
+            raise ValueError(f"tolerance must be positive and finite, got {tolerance}")
+        if not 0.0 <= decay < 1.0:
+            raise ValueError(f"decay must be from 0 to below 1, got {decay}")
+        if not 0.0 < low <= initial_multiplier <= high:
+            raise ValueError(f"initial_multiplier {initial_multiplier} must be positive and within {low}, {high}")
+        self.tolerance, self.decay = float(tolerance), float(decay)
+        self.initial_multiplier, self.multiplier_bounds = float(initial_multiplier), (low, high)
+        self._log_multiplier = self._state_weight("log_multiplier", math.log(initial_multiplier))
+        self._constraint = self._state_weight("constraint", 0.0)
+        self._started = self._state_weight("started", 0.0)
+
+    def _state_weight(self, name: str, value: float) -> keras.Variable:
+        # every replica computes the same values from global sums
+        return self.add_weight(
+            name=name, shape=(), trainable=False, initializer=keras.initializers.Constant(value),
+            aggregation="only_first_replica",
+        )  # fmt: skip
+
+    def call(self, terms: ElboTerms, training: bool = False) -> tf.Tensor:
+        constraint = terms.mse - self.tolerance
+        multiplier = tf.exp(tf.convert_to_tensor(self._log_multiplier))
+        if training:
+            self._step(constraint)
+        return self._loss(constraint, terms.kl, multiplier)
+
+    def _loss(self, constraint: tf.Tensor, kl: tf.Tensor, multiplier: tf.Tensor) -> tf.Tensor:
+        return constraint + kl / multiplier
+
+    def _step(self, constraint: tf.Tensor) -> None:
+        count = sum_over_replicas(tf.cast(tf.shape(constraint)[0], constraint.dtype))
+        mean = sum_over_replicas(tf.reduce_sum(tf.stop_gradient(constraint))) / count
+        decay = self.decay * tf.convert_to_tensor(self._started)
+        average = decay * tf.convert_to_tensor(self._constraint) + (1.0 - decay) * mean
+        low, high = (math.log(bound) for bound in self.multiplier_bounds)
+        raised = tf.convert_to_tensor(self._log_multiplier) + average
+        self._constraint.assign(average)
+        self._log_multiplier.assign(tf.clip_by_value(raised, low, high))
+        self._started.assign(1.0)
+
+    def state(self) -> dict[str, tf.Tensor]:
+        return {
+            "constraint": tf.convert_to_tensor(self._constraint),
+            "log_multiplier": tf.convert_to_tensor(self._log_multiplier),
+        }
+
+    def get_config(self) -> dict[str, Any]:
+        names = ("tolerance", "decay", "initial_multiplier", "multiplier_bounds")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+@_register
+class OriginalGECO(GECO):
+    """GECO as the first program has it: ``loss = sum(kl) + lambda mean(c)``, lambda from 1 and without bound.
+
+    It overflows in float32 after some tens of epochs; kept to explain published numbers. Arguments as for `GECO`.
+    """
+
+    def __init__(
+        self,
+        tolerance: float,
+        decay: float = 0.99,
+        initial_multiplier: float = 1.0,
+        multiplier_bounds: tuple[float, float] = (1e-300, float(np.finfo(np.float64).max)),
+        **kwargs,
+    ) -> None:
+        super().__init__(tolerance, decay, initial_multiplier, multiplier_bounds, **kwargs)
+
+    def _loss(self, constraint: tf.Tensor, kl: tf.Tensor, multiplier: tf.Tensor) -> tf.Tensor:
+        count = sum_over_replicas(tf.cast(tf.shape(kl)[0], kl.dtype))
+        return count * kl + multiplier * constraint

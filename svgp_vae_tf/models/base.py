@@ -5,10 +5,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from svgp_vae_tf.distribution import sum_over_replicas
 from svgp_vae_tf.math import linalg
 from svgp_vae_tf.models import checks
 from svgp_vae_tf.models.prediction import PredictiveModel
-from svgp_vae_tf.objectives import ELBO
+from svgp_vae_tf.objectives import ELBO, Objective
 
 NO_WEIGHTS = "weights of data have no meaning for a Gaussian process; leave data out instead"
 
@@ -25,8 +26,9 @@ class LatentModel(PredictiveModel):
         self.log_likelihood_tracker = keras.metrics.Mean(name="log_likelihood")
         self.kl_tracker = keras.metrics.Mean(name="kl")
         self.elbo_tracker = keras.metrics.Mean(name="elbo")
+        self.mse_tracker = keras.metrics.Mean(name="mse")
 
-    def compile(self, optimizer: Any = "adam", objective: keras.layers.Layer | None = None, **kwargs) -> None:
+    def compile(self, optimizer: Any = "adam", objective: Objective | None = None, **kwargs) -> None:
         """Set the optimiser and the objective (`ELBO` by default). Other arguments as for Keras, but no loss."""
         for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
             if kwargs.get(name) is not None:
@@ -108,7 +110,7 @@ class LatentModel(PredictiveModel):
         """This replica's share of the mean loss over the global batch, and a function that updates the metrics."""
         self._clear_losses()
         terms = self.elbo_terms(aux, observations, training)
-        losses = self.objective(terms.log_likelihood, terms.kl)
+        losses = self.objective(terms, training=training)
         if self.losses:  # what networks add: regularisers, activity
             losses += tf.add_n([tf.cast(loss, losses.dtype) for loss in self.losses])
         tf.debugging.assert_all_finite(losses, checks.NOT_FINITE)
@@ -118,7 +120,8 @@ class LatentModel(PredictiveModel):
             self.log_likelihood_tracker.update_state(terms.log_likelihood)
             self.kl_tracker.update_state(terms.kl)
             self.elbo_tracker.update_state(terms.log_likelihood - terms.kl)
-            return self.get_metrics_result()
+            self.mse_tracker.update_state(terms.mse)
+            return {**self.get_metrics_result(), **self.objective.state()}
 
         return tf.reduce_sum(losses) / _global_count(losses), update
 
@@ -144,8 +147,4 @@ def _unpack(data: Any) -> tuple[Any, tf.Tensor]:
 
 def _global_count(per_example: tf.Tensor) -> tf.Tensor:
     """Examples in the batch of all replicas together."""
-    count = tf.cast(tf.shape(per_example)[0], per_example.dtype)
-    context = tf.distribute.get_replica_context()
-    if context is None or context.num_replicas_in_sync == 1:
-        return count
-    return context.all_reduce(tf.distribute.ReduceOp.SUM, count)
+    return sum_over_replicas(tf.cast(tf.shape(per_example)[0], per_example.dtype))

@@ -7,7 +7,7 @@
 This file holds the parts and the ELBO; `prediction` adds what a trained model answers, `base` adds training.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
@@ -19,19 +19,11 @@ from svgp_vae_tf.math import linalg
 from svgp_vae_tf.models import checks
 from svgp_vae_tf.models.evidence import EvidenceStore
 from svgp_vae_tf.models.sampler import LatentSampler
+from svgp_vae_tf.objectives import ElboTerms
 from svgp_vae_tf.priors.base import LatentPosterior, Prior
 
 VARIANCE_BOUNDS = (1e-6, 1e3)
 _LIKELIHOODS = {"bernoulli": Bernoulli, "gaussian": Gaussian}
-
-
-class ElboTerms(NamedTuple):
-    """The two terms of the ELBO of a batch."""
-
-    log_likelihood: tf.Tensor
-    """log p(y | z) per example (a series, or a point of one data set), shape (batch,)."""
-    kl: tf.Tensor
-    """The regulariser per example, shape (batch,)."""
 
 
 class LatentCore(keras.Model):
@@ -134,9 +126,11 @@ class LatentCore(keras.Model):
         q = self.prior(features, *self.encode(observations, training))
         outputs = self.decode(self.sample_latents(q.mean, q.variance), training)
         log_prob = self.likelihood.log_prob(outputs, observations)
-        log_likelihood = tf.reduce_sum(log_prob, axis=list(range(1, len(log_prob.shape))))
-        kl = tf.cast(q.kl, log_likelihood.dtype)
-        return ElboTerms(log_likelihood, kl + tf.zeros_like(log_likelihood))
+        within_example = list(range(1, len(log_prob.shape)))
+        log_likelihood = tf.reduce_sum(log_prob, axis=within_example)
+        squared_error = tf.square(self.likelihood.mean(outputs) - tf.cast(observations, outputs.dtype))
+        kl = tf.cast(q.kl, log_likelihood.dtype) + tf.zeros_like(log_likelihood)
+        return ElboTerms(log_likelihood, kl, tf.reduce_mean(squared_error, axis=within_example))
 
     # ---- building and serialisation ----
 

@@ -193,6 +193,7 @@ class PredictiveModel(LatentCore):
         """New inputs as arrays, checked, and the rows of evidence they are asked of."""
         self.evidence.require()
         aux, _ = checks.check_arrays(aux, None, self.leading_axes)
+        self.features(aux)
         count = len(tree.flatten(aux)[0])
         held = len(self.evidence.get().arrays[0])
         if self.prior.num_data is None and count != held:

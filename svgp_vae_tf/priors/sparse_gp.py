@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from svgp_vae_tf.distribution import sum_over_replicas
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.kernels import Kernel
 from svgp_vae_tf.math import gaussians, linalg, sparse_posterior
@@ -91,8 +92,8 @@ class SparseGP(Prior):
                     "the titsias bound of one GP over a data set cannot be split over replicas; use hensman"
                 )
             stats, batch = (
-                sparse_posterior.Statistics(*(_sum_over_replicas(x) for x in stats)),
-                _sum_over_replicas(batch),
+                sparse_posterior.Statistics(*(sum_over_replicas(x) for x in stats)),
+                sum_over_replicas(batch),
             )
         scale = 1.0 if self.num_data is None else self.num_data / batch
         q = sparse_posterior.posterior(stats, scale)
@@ -198,10 +199,3 @@ def _unit(points: np.ndarray, unit: float | Sequence[float] | None) -> np.ndarra
         raise ValueError(f"inducing_unit must be positive and finite, got {unit}")
     return values
 
-
-def _sum_over_replicas(x: tf.Tensor) -> tf.Tensor:
-    """The sum over all replicas that train together; gradients flow through it."""
-    context = tf.distribute.get_replica_context()
-    if context is None or context.num_replicas_in_sync == 1:
-        return x
-    return context.all_reduce(tf.distribute.ReduceOp.SUM, x)
