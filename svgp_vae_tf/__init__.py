@@ -1,14 +1,14 @@
 """Variational autoencoders with scalable Gaussian-process priors, in TensorFlow and Keras."""
 
-from svgp_vae_tf import auxiliary, kernels, likelihoods, networks, objectives, priors
+from svgp_vae_tf import auxiliary, inducing, kernels, likelihoods, networks, objectives, priors
 from svgp_vae_tf.errors import DataError, ModelFileError, NotConditionedError
-from svgp_vae_tf.models import GPVAE, SVGPVAE, VAE, LatentModel
+from svgp_vae_tf.models import CVAE, GPVAE, SVGPVAE, SVIGP, VAE, LatentModel
 from svgp_vae_tf.objectives import ELBO, GECO
 from svgp_vae_tf.saving import load_model
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "ELBO", "GECO", "GPVAE", "SVGPVAE", "VAE", "DataError", "LatentModel", "ModelFileError", "NotConditionedError",
-    "auxiliary", "kernels", "likelihoods", "load_model", "networks", "objectives", "priors",
+    "CVAE", "ELBO", "GECO", "GPVAE", "SVGPVAE", "SVIGP", "VAE", "DataError", "LatentModel", "ModelFileError", "NotConditionedError",
+    "auxiliary", "inducing", "kernels", "likelihoods", "load_model", "networks", "objectives", "priors",
 ]  # fmt: skip

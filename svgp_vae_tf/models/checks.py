@@ -114,7 +114,8 @@ def _check_resolution(name: str, array: np.ndarray, leading: int) -> None:
     if array.dtype.kind != "f":
         return
     columns = array.reshape(-1, 1 if array.ndim == leading else array.shape[-1])
-    spread, largest = np.std(columns, axis=0), np.max(np.abs(columns), axis=0)
+    spread, largest = np.std(columns, axis=0, dtype=np.float64), np.max(np.abs(columns), axis=0)
+    spread = np.where(np.ptp(columns, axis=0) == 0, 0.0, spread)  # rounding of the mean is no variation
     too_fine = largest * FLOAT32_RESOLUTION > 1e-3 * spread
     lost = (spread == 0) & (largest > 1.0 / FLOAT32_RESOLUTION) & (len(columns) > 1)  # equal already
     for column in np.flatnonzero(((spread > 0) & too_fine) | lost):

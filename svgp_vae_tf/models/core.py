@@ -30,7 +30,8 @@ class LatentCore(keras.Model):
     """Networks, prior and likelihood; what training and prediction share.
 
     Args:
-        encoder: network from single observations to (2 L,): means, then log-variances of the latent data set.
+        encoder: network from single observations to (2 L,): means, then log-variances of the latent data set; None
+            with a prior whose posterior is free of the data, such as `FreeFormGP`.
         decoder: network from single latents (L,) to the likelihood's parameters.
         prior: the prior over the latents; its `num_data` says whether an example is a series or a point.
         likelihood: "bernoulli", "gaussian" or a `Likelihood`.
@@ -41,7 +42,7 @@ class LatentCore(keras.Model):
 
     def __init__(
         self,
-        encoder: keras.Model,
+        encoder: keras.Model | None,
         decoder: keras.Model,
         prior: Prior,
         *,
@@ -70,8 +71,8 @@ class LatentCore(keras.Model):
         self.seed = seed
         self.sampler = LatentSampler(seed)
         self.evidence = EvidenceStore()
-        event = getattr(encoder, "input_shape", (None,))[1:]
-        if encoder.built and decoder.built and event:
+        event = decoder.output_shape[1:] if encoder is None else _event_shape(encoder, (None,))[1:]
+        if (encoder is None or encoder.built) and decoder.built and event:
             self._finish_build(event)
 
     # ---- networks and latents ----
@@ -81,22 +82,32 @@ class LatentCore(keras.Model):
         """Axes before features and observations: 2 for series (series, points), 1 for one data set (points)."""
         return 2 if self.prior.num_data is None else 1
 
-    def encode(self, observations: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
-        """The latent data set: means y~ and bounded variances s2, each (..., n, L), float64."""
+    def encode(
+        self, observations: tf.Tensor, training: bool = False, features: tf.Tensor | None = None
+    ) -> tuple[Any, Any]:
+        """The latent data set: means y~ and bounded variances s2, each (..., n, L), float64; None without encoder."""
+        if self.encoder is None:
+            return None, None
         leading = tf.shape(observations)[: self.leading_axes]
         event = observations.shape[self.leading_axes :]
-        outputs = self.encoder(tf.reshape(observations, [-1, *event]), training=training)
+        inputs = self._network_inputs(tf.reshape(observations, [-1, *event]), features)
+        outputs = self.encoder(inputs, training=training)
         moments = tf.reshape(tf.cast(outputs, linalg.DTYPE), [*tf.unstack(leading), 2 * self.num_latents])
         mean, log_variance = tf.split(moments, 2, axis=-1)
         low, high = (tf.math.log(tf.constant(bound, linalg.DTYPE)) for bound in self.variance_bounds)
         bounded = low + tf.nn.softplus(log_variance - low) - tf.nn.softplus(log_variance - high)
         return mean, tf.exp(bounded)
 
-    def decode(self, latents: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def _network_inputs(self, inputs: tf.Tensor, features: tf.Tensor | None) -> Any:
+        """What a network sees; conditional models add something of the features."""
+        return inputs
+
+    def decode(self, latents: tf.Tensor, training: bool = False, features: tf.Tensor | None = None) -> tf.Tensor:
         """The likelihood's parameters for latents (..., L), never in half precision."""
         leading = tf.unstack(tf.shape(latents)[:-1])
         flat = tf.reshape(tf.cast(latents, self.compute_dtype), [-1, self.num_latents])
-        outputs = tf.cast(self.decoder(flat, training=training), self.variable_dtype)
+        outputs = self.decoder(self._network_inputs(flat, features), training=training)
+        outputs = tf.cast(outputs, self.variable_dtype)
         return tf.reshape(outputs, [*leading, *outputs.shape[1:]])
 
     def features(self, aux: Any) -> tf.Tensor:
@@ -112,7 +123,8 @@ class LatentCore(keras.Model):
 
     def posterior(self, aux: Any, observations: tf.Tensor) -> LatentPosterior:
         """q(z | x, y) at the data themselves, given just these data."""
-        return self.prior(self.features(aux), *self.encode(observations))
+        features = self.features(aux)
+        return self.prior(features, *self.encode(observations, features=features))
 
     def sample_latents(self, mean: tf.Tensor, variance: tf.Tensor) -> tf.Tensor:
         """One draw per latent from independent Gaussians, in the networks' dtype."""
@@ -123,8 +135,8 @@ class LatentCore(keras.Model):
         features = self.features(aux)
         if training:
             self.prior.check_training(tuple(features.shape))
-        q = self.prior(features, *self.encode(observations, training))
-        outputs = self.decode(self.sample_latents(q.mean, q.variance), training)
+        q = self.prior(features, *self.encode(observations, training, features))
+        outputs = self.decode(self.sample_latents(q.mean, q.variance), training, features)
         log_prob = self.likelihood.log_prob(outputs, observations)
         within_example = list(range(1, len(log_prob.shape)))
         log_likelihood = tf.reduce_sum(log_prob, axis=within_example)
@@ -143,13 +155,16 @@ class LatentCore(keras.Model):
             raise checks.DataError(f"observations have shape {event} each, but the encoder takes {expected}")
 
     def _finish_build(self, event: tuple[int | None, ...]) -> None:
-        outputs = int(_output_shape(self.encoder, event)[-1] or 0)
-        if outputs % 2:
-            raise ValueError(f"the encoder must give 2 L outputs (means, log-variances), but gives {outputs}")
-        self.num_latents = outputs // 2
-        expected = getattr(self.decoder, "input_shape", (self.num_latents,))[-1]
+        if self.encoder is None:
+            self.num_latents = int(self.prior.num_latents)
+        else:
+            outputs = int(_output_shape(self.encoder, event)[-1] or 0)
+            if outputs % 2:
+                raise ValueError(f"the encoder must give 2 L outputs (means, log-variances), but gives {outputs}")
+            self.num_latents = outputs // 2
+        expected = _event_shape(self.decoder, (self.num_latents,))[-1]
         if expected != self.num_latents:
-            raise ValueError(f"the encoder gives {self.num_latents} latents, but the decoder takes {expected}")
+            raise ValueError(f"there are {self.num_latents} latents, but the decoder takes {expected}")
         self.prior.check_latents(self.num_latents)
         given = _output_shape(self.decoder, (self.num_latents,))
         if None not in given and None not in event and given != tuple(event):
@@ -185,8 +200,16 @@ class LatentCore(keras.Model):
         return cls(**deserialized)
 
 
+def _event_shape(network: keras.Model, unknown: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    """Shape of a network's input; of the first one if there are several."""
+    shape = getattr(network, "input_shape", unknown)
+    return tuple(shape[0] if isinstance(shape, list) else shape)
+
+
 def _output_shape(network: keras.Model, event: tuple[int | None, ...]) -> tuple[int | None, ...]:
     """Shape of what a network makes of one item; builds the network if need be."""
+    if network.built and isinstance(network.input_shape, list):  # a conditional network
+        return tuple(network.output_shape[1:])
     if not network.built or None not in event:
         return tuple(network(tf.zeros((1, *(8 if size is None else size for size in event)))).shape[1:])
     return tuple(network.compute_output_shape((None, *event))[1:])

@@ -62,7 +62,8 @@ class PredictiveModel(LatentCore):
         parts = []
         total = None
         for aux_part, observations_part in self._chunks(aux, observations, batch_size):
-            evidence = self.prior.condition(self.features(aux_part), *self.encode(observations_part))
+            features = self.features(aux_part)
+            evidence = self.prior.condition(features, *self.encode(observations_part, features=features))
             if self.prior.num_data is None:
                 parts.append(evidence)
             else:
@@ -113,7 +114,11 @@ class PredictiveModel(LatentCore):
     def reconstruct(self, aux: Any, observations: Any, batch_size: int = CHUNK) -> np.ndarray:
         """Mean observations at the posterior mean of the latents of observed points (see `infer`)."""
         mean = self.infer(aux, observations, batch_size).mean
-        parts = [self._decode_mean(mean[i : i + batch_size]).numpy() for i in range(0, len(mean), batch_size)]
+        parts = []
+        for start in range(0, len(mean), batch_size):
+            part = slice(start, start + batch_size)
+            features = self.features(tree.map_structure(lambda a, part=part: np.asarray(a)[part], aux))
+            parts.append(self._decode_mean(mean[part], features).numpy())
         return np.concatenate(parts)
 
     # ---- new inputs ----
@@ -141,8 +146,9 @@ class PredictiveModel(LatentCore):
 
     def call(self, aux: Any, series: tf.Tensor | None = None) -> tf.Tensor:
         """Mean observations at new inputs (see `predict`); ``series`` are rows of the evidence, all if None."""
-        mean, _ = self.prior.predict(self._evidence_of(series), self.features(aux))
-        return self._decode_mean(mean)
+        features = self.features(aux)
+        mean, _ = self.prior.predict(self._evidence_of(series), features)
+        return self._decode_mean(mean, features)
 
     def predict_latent(self, aux: Any, batch_size: int = CHUNK) -> LatentMoments:
         """Posterior mean and variance of the latents at new auxiliary inputs. Arguments and errors as `predict`."""
@@ -182,12 +188,14 @@ class PredictiveModel(LatentCore):
 
     def sample(self, aux: Any, num_samples: int = 1, joint: bool = True, seed: int | None = None) -> np.ndarray:
         """Mean observations of latent draws, (num_samples, ..., n, *observation). Arguments as `sample_latent`."""
-        return self._decode_mean(self.sample_latent(aux, num_samples, joint, seed)).numpy()
+        latents = self.sample_latent(aux, num_samples, joint, seed)
+        features = self.features(checks.check_arrays(aux, None, self.leading_axes)[0])
+        return np.stack([self._decode_mean(draw, features).numpy() for draw in latents])
 
     # ---- shared ----
 
-    def _decode_mean(self, latents: Any) -> tf.Tensor:
-        return self.likelihood.mean(self.decode(tf.convert_to_tensor(latents)))
+    def _decode_mean(self, latents: Any, features: tf.Tensor) -> tf.Tensor:
+        return self.likelihood.mean(self.decode(tf.convert_to_tensor(latents), features=features))
 
     def _check_new(self, aux: Any) -> tuple[Any, np.ndarray]:
         """New inputs as arrays, checked, and the rows of evidence they are asked of."""

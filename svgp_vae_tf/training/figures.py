@@ -145,3 +145,20 @@ def against_inducing_points(
 def save(figure: Figure, path: str) -> None:
     """Write a figure as PNG."""
     figure.savefig(path, dpi=120)
+
+
+def image_rows(rows: Mapping[str, np.ndarray]) -> Figure:
+    """Rows of images under each other, all with one grey scale from 0 (white) to 1 (black).
+
+    Args:
+        rows: by name, images (n, H, W) or (n, H, W, 1), as many in each row.
+    """
+    count = len(next(iter(rows.values())))
+    figure = Figure(figsize=(0.9 * count + 0.8, 0.95 * len(rows)), layout="constrained")
+    grid = figure.subplots(len(rows), count, squeeze=False)
+    for axes, (name, images) in zip(grid, rows.items(), strict=True):
+        for axis, image in zip(axes, images, strict=True):
+            axis.imshow(np.reshape(image, image.shape[:2]), cmap="Greys", vmin=0.0, vmax=1.0)
+            _bare(axis)
+        axes[0].set_ylabel(name)
+    return figure

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from svgp_vae_tf import priors
+from svgp_vae_tf import objectives, priors
 from svgp_vae_tf.kernels import Kernel, Linear, NormalizedLinear, Periodic, SquaredExponential
 from svgp_vae_tf.math import exact_posterior, gaussians, sparse_posterior
 from tests.reference import golden, oracles
@@ -291,6 +291,32 @@ def test_gradients_of_the_objective_agree(case):
     assert float(log_length_scale / case["length_scale"]) == pytest.approx(float(case["obj_geco0_g_ls"]), rel=TOLERANCE)
     assert float(log_amplitude / case["amplitude"]) == pytest.approx(float(case["obj_geco0_g_amp"]), rel=TOLERANCE)
     assert deviation(points / prior.inducing_unit, case["obj_geco0_g_Z"][:, 1:]) < TOLERANCE
+
+
+def test_geco_objective_and_its_gradients_agree(case):
+    """The original's form: KL as a sum, multiplier 1.9, moving average 0.07 from the steps before."""
+    prior = random_prior(case, 0)
+    geco = objectives.OriginalGECO(0.02, initial_multiplier=1.9, dtype="float64")
+    geco._constraint.assign(0.07)
+    geco._started.assign(1.0)
+    images = case["img"].reshape(len(case["img"]), -1)
+    periodic = prior.kernel.kernels[0]
+    sources = [periodic._raw["length_scale"].value, periodic._raw["amplitude"].value, prior._raw_points.value]
+    with tf.GradientTape() as tape:
+        values = objective(case, prior)
+        error = tf.ones(len(images), tf.float64) * values["recon"] / len(images)
+        kl = -tf.ones(len(images), tf.float64) * values["kl_term"] / len(images)
+        loss = tf.reduce_mean(geco(objectives.ElboTerms(error, kl, error), training=True))
+    log_length_scale, log_amplitude, points = tape.gradient(loss, sources)
+    average, multiplier = (float(geco.state()[name]) for name in ("constraint", "log_multiplier"))
+    assert average == pytest.approx(float(case["obj_geco1_C_ma"]), rel=TOLERANCE)
+    assert np.exp(multiplier) == pytest.approx(float(case["obj_geco1_lagrange"]), rel=TOLERANCE)
+    constraint = float(values["recon"]) / len(images) - 0.02  # the original reports lambda C, with the gradient of c
+    original = float(loss) - 1.9 * constraint + 1.9 * average
+    assert original == pytest.approx(float(case["obj_geco1_objective"]), rel=3e-5)  # the jitter on A again
+    assert float(log_length_scale / case["length_scale"]) == pytest.approx(float(case["obj_geco1_g_ls"]), rel=5e-4)
+    assert float(log_amplitude / case["amplitude"]) == pytest.approx(float(case["obj_geco1_g_amp"]), rel=5e-4)
+    assert deviation(points / prior.inducing_unit, case["obj_geco1_g_Z"][:, 1:]) < 5e-4
 
 
 # Series, in float32.

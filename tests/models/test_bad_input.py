@@ -169,7 +169,7 @@ SETTINGS = {
     "an odd encoder": (lambda: svgp.VAE(encoder(outputs=3), decoder()), "must give 2 L outputs .* but gives 3"),
     "a decoder of other latents": (
         lambda: svgp.VAE(encoder(), decoder(3)),
-        "encoder gives 2 latents, but the decoder takes 3",
+        "there are 2 latents, but the decoder takes 3",
     ),
     "a decoder of other outputs": (
         lambda: svgp.VAE(encoder(), decoder(pixels=1)),

