@@ -172,11 +172,11 @@ def load(path: str) -> RotatedMNIST:
     """
     try:
         with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-            splits = [Split(file[f"{name}_images"], file[f"{name}_aux"]) for name in ("train", "eval", "test")]
-            data = RotatedMNIST(*splits, file["pca"])
+            splits = {name: Split(file[f"{name}_images"], file[f"{name}_aux"]) for name in ("train", "eval", "test")}
+            data = RotatedMNIST(**splits, pca=file["pca"])
     except Exception as error:  # zipfile, zlib and NumPy raise many kinds
         raise ValueError(f"{path} is not a readable file of rotated digits: {error}") from error
-    for name, split in zip(("train", "eval", "test"), data[:3], strict=True):
+    for name, split in splits.items():
         _check_split(f"{path}: {name}", split, data.pca)
     return data
 

@@ -80,7 +80,8 @@ def build_model(settings: Settings, digits: data.RotatedMNIST) -> svgp.LatentMod
     schedule = keras.optimizers.schedules.CosineDecay(
         settings.learning_rate, steps, alpha=settings.final_learning_rate / settings.learning_rate
     )
-    model.compile(keras.optimizers.Adam(schedule, epsilon=1e-8), objective=_objective(settings))
+    optimizer = keras.optimizers.Adam(schedule, epsilon=1e-8, global_clipnorm=settings.clip_norm)
+    model.compile(optimizer, objective=_objective(settings))
     model.optimizer.build(model.trainable_variables)
     return model
 

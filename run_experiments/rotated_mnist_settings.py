@@ -33,8 +33,9 @@ class Settings:
     batch_size: int = 256
     epochs: int = 1_000
     evaluate_every: int = 10
-    learning_rate: float = 1e-2
+    learning_rate: float = 5e-3
     final_learning_rate: float = 5e-5
+    clip_norm: float | None = 0.1
     seed: int = 0
 
     def check(self) -> None:
@@ -82,6 +83,7 @@ def define_flags() -> None:
     flags.DEFINE_integer("evaluate_every", d.evaluate_every, "Epochs between evaluations and checkpoints.")
     flags.DEFINE_float("learning_rate", d.learning_rate, "Of Adam, at the start.")
     flags.DEFINE_float("final_learning_rate", d.final_learning_rate, "Of Adam at the end of a cosine over all steps.")
+    flags.DEFINE_float("clip_norm", d.clip_norm, "Clip the global norm of the gradient.")
     flags.DEFINE_integer("seed", d.seed, "Of weights, batches and latent samples.")
     flags.DEFINE_string("output_dir", "runs/rotated_mnist", "The run folder to write.")
     flags.DEFINE_bool("resume", False, "Go on with the run in --output_dir.")

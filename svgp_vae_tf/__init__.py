@@ -9,6 +9,7 @@ from svgp_vae_tf.saving import load_model
 __version__ = "0.1.0"
 
 __all__ = [
-    "CVAE", "ELBO", "GECO", "GPVAE", "SVGPVAE", "SVIGP", "VAE", "DataError", "LatentModel", "ModelFileError", "NotConditionedError",
-    "auxiliary", "inducing", "kernels", "likelihoods", "load_model", "networks", "objectives", "priors",
+    "CVAE", "ELBO", "GECO", "GPVAE", "SVGPVAE", "SVIGP", "VAE", "DataError", "LatentModel", "ModelFileError",
+    "NotConditionedError", "auxiliary", "inducing", "kernels", "likelihoods", "load_model", "networks",
+    "objectives", "priors",
 ]  # fmt: skip

@@ -198,4 +198,3 @@ def _unit(points: np.ndarray, unit: float | Sequence[float] | None) -> np.ndarra
     if not (np.isfinite(values).all() and (values > 0).all()):
         raise ValueError(f"inducing_unit must be positive and finite, got {unit}")
     return values
-
