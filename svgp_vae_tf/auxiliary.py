@@ -102,8 +102,7 @@ class GPLVM(Features):
         ids = tf.cast(columns[..., self.id_column], tf.int32)
         others = tf.concat([columns[..., : self.id_column], columns[..., self.id_column + 1 :]], axis=-1)
         with tf.control_dependencies(self._check_ids(columns[..., self.id_column])):
-            # a dense gradient, for Adam's moments of rows outside the batch go on like all others
-            rows = tf.gather(tf.convert_to_tensor(self.vectors) + 0.0, ids)
+            rows = tf.gather(tf.convert_to_tensor(self.vectors), ids)
         return tf.concat([others, rows], axis=-1)
 
     def _check_ids(self, ids: tf.Tensor) -> list[Any]:

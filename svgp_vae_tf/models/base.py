@@ -91,7 +91,9 @@ class LatentModel(PredictiveModel):
             loss, trackers = self._loss(aux, observations, training=True)
             scaled = self.optimizer.scale_loss(loss)
         variables = self.trainable_weights
-        gradients = self._in_one_dtype(tape.gradient(scaled, variables))
+        # dense also for tables of which a batch sees some rows: Adam's moments of the others go on like all
+        dense = [None if g is None else tf.convert_to_tensor(g) for g in tape.gradient(scaled, variables)]
+        gradients = self._in_one_dtype(dense)
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return trackers()
 
