@@ -88,7 +88,14 @@ def files(folder: str) -> list[pathlib.Path]:
 
 PACKAGE = {path.relative_to(ROOT).as_posix(): imports_of(path) for path in files("svgp_vae_tf")}
 
-ORDER = ["distribution errors", "math", "auxiliary inducing kernels likelihoods networks objectives", "priors", "models", "saving training"]
+ORDER = [
+    "distribution errors",
+    "math",
+    "auxiliary inducing kernels likelihoods networks objectives",
+    "priors",
+    "models",
+    "saving training",
+]
 """Each part may import from parts before it, and from itself."""
 
 
