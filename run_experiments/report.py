@@ -16,7 +16,7 @@ TITLES = {"svgpvae_m15": "SVGP-VAE, m = 15", "gpvae": "GP-VAE (exact)", "vae": "
 
 def tables(results_dir: str) -> str:
     """All tables whose results are there, as Markdown."""
-    parts = [headline, sweep, length_scales, inducing_points, step_times]
+    parts = [headline, sweep, length_scales, inducing_points, step_times, digits]
     return "\n\n".join(text for part in parts if (text := part(results_dir)))
 
 
@@ -123,6 +123,27 @@ def step_times(results_dir: str) -> str:
         f"35 videos of 30 frames, m = 15, {report['made_by']['processors']} processors, medians of alternating rounds."
     )
     return f"### Time of a training step\n\n{text}\n\n{table(header, rows)}"
+
+
+def digits(results_dir: str) -> str:
+    """Mean squared error of digits at an unseen angle beside the paper's."""
+    report = read(results_dir, "table1.json")
+    if report is None:
+        return ""
+    rows = [
+        [model, str(len(row["seeds"])), str(min(row["epochs"])), _plus_minus(row["test_mse_sampled"]),
+         _plus_minus(row["test_mse_mean"]), _plus_minus(row["paper"]) if "paper" in row else "",
+         f"{row['seconds_per_epoch']['mean']:.2f}"]
+        for model, row in report["table"].items()
+    ]  # fmt: skip
+    header = ["model", "runs", "epochs", "MSE, sampled latents", "MSE, posterior mean", "paper's MSE", "s per epoch"]
+    text = f"MSE: {report['mse_definition']}. Seconds on {report['made_by']['processors']} processors."
+    return f"### Digits at an unseen angle (Table 1)\n\n{text}\n\n{table(header, rows)}"
+
+
+def _plus_minus(value: dict[str, Any]) -> str:
+    spread = "" if value["std"] is None else f" ± {value['std']:.4f}"
+    return f"{value['mean']:.4f}{spread}"
 
 
 def fill(readme: str, results_dir: str) -> str:
