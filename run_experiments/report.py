@@ -138,7 +138,8 @@ def digits(results_dir: str) -> str:
     ]  # fmt: skip
     header = ["model", "runs", "epochs", "MSE, sampled latents", "MSE, posterior mean", "paper's MSE", "s per epoch"]
     text = f"MSE: {report['mse_definition']}. Seconds on {report['made_by']['processors']} processors."
-    return f"### Digits at an unseen angle (Table 1)\n\n{text}\n\n{table(header, rows)}"
+    picture = "![Test digits and what SVGP-VAE generates for them](results/rotated_mnist_digits.png)"
+    return f"### Digits at an unseen angle (Table 1)\n\n{text}\n\n{table(header, rows)}\n\n{picture}"
 
 
 def _plus_minus(value: dict[str, Any]) -> str:
