@@ -36,7 +36,7 @@ def test_history_of_a_fresh_run(model, tmp_path):
     rows = callbacks.read_history(path)
     assert [row["step"] for row in rows] == [2, 4, 6]
     assert all(isinstance(row["step"], int) for row in rows)
-    assert set(rows[0]) == {"step", "loss", "elbo", "kl", "log_likelihood", "weight_sum"}
+    assert set(rows[0]) == {"step", "loss", "elbo", "kl", "log_likelihood", "mse", "weight_sum"}
     assert rows[-1]["loss"] < rows[0]["loss"]
     assert rows[-1]["weight_sum"] == weight_sum(model)["weight_sum"]
     with open(path) as file:
@@ -131,7 +131,7 @@ def test_tensorboard_shows_numbers_and_pictures_at_their_steps(model, tmp_path):
     folder = str(tmp_path / "tensorboard")
     train(model, 4, history, callbacks.TensorBoardMonitor(folder, picture, every=2, extra=weight_sum))
     scalars, images = read_events(folder)
-    assert set(scalars) == {"loss", "elbo", "kl", "log_likelihood", "weight_sum"}
+    assert set(scalars) == {"loss", "elbo", "kl", "log_likelihood", "mse", "weight_sum"}
     for row in callbacks.read_history(str(tmp_path / "history.csv")):
         assert scalars["loss"][row["step"]] == pytest.approx(row["loss"], rel=1e-6)
     assert set(scalars["weight_sum"]) == {2, 4, 6, 8}
