@@ -24,6 +24,7 @@ setup(
         "matplotlib>=3.9",
         "mlxtend>=0.23",
         "numpy>=2.0",
+        "scikit-learn>=1.5",
         "scipy>=1.14",
         "tensorboard>=2.21,<2.22",
         "tensorflow>=2.21,<2.22",

