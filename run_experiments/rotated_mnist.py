@@ -22,9 +22,10 @@ import svgp_vae_tf as svgp
 from data_generators import rotated_mnist as data
 from run_experiments import run_folder
 from run_experiments.moving_ball import load_checkpoint
+from run_experiments.rotated_mnist_models import build_model, steps_per_epoch
 from run_experiments.rotated_mnist_settings import Settings, define_flags, settings_from_flags
-from svgp_vae_tf import auxiliary, inducing, kernels, likelihoods, networks, objectives
-from svgp_vae_tf.training import callbacks, figures
+from svgp_vae_tf import auxiliary
+from svgp_vae_tf.training import callbacks, figures, projector
 
 MSE_DEFINITION = "mean squared error per pixel on the test images, which are not clipped to [0, 1]"
 SAMPLE_SEED = 20_201_026
@@ -53,70 +54,6 @@ def aux_of(split: data.Split) -> np.ndarray:
 def images_of(split: data.Split) -> np.ndarray:
     """Images for the networks, (n, 28, 28, 1), float32."""
     return split.images.astype(np.float32)
-
-
-def build_model(settings: Settings, digits: data.RotatedMNIST) -> svgp.LatentModel:
-    """The model of a run, compiled."""
-    settings.check()
-    keras.utils.set_random_seed(settings.seed)
-    num_data = len(digits.train.images)
-    parts = (networks.mnist_encoder(settings.num_latents), networks.mnist_decoder(settings.num_latents))
-    shared: dict[str, Any] = {
-        "likelihood": likelihoods.Gaussian(settings.noise_stddev, train_stddev=settings.model == "svigp"),
-        "variance_bounds": settings.variance_bounds,
-        "seed": settings.seed,
-    }
-    if settings.model == "vae":
-        model: svgp.LatentModel = svgp.VAE(*parts, num_data=num_data, **shared)
-    elif settings.model == "cvae":
-        conditional = (
-            networks.mnist_conditional_encoder(settings.num_latents),
-            networks.mnist_conditional_decoder(settings.num_latents),
-        )
-        model = svgp.CVAE(*conditional, num_groups=len(digits.pca), num_data=num_data, **shared)
-    else:
-        model = _gp_model(settings, digits, parts, shared)
-    steps = settings.epochs * steps_per_epoch(settings, digits)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        settings.learning_rate, steps, alpha=settings.final_learning_rate / settings.learning_rate
-    )
-    optimizer = keras.optimizers.Adam(schedule, epsilon=1e-8, global_clipnorm=settings.clip_norm)
-    model.compile(optimizer, objective=_objective(settings))
-    model.optimizer.build(model.trainable_variables)
-    return model
-
-
-def _gp_model(
-    settings: Settings,
-    digits: data.RotatedMNIST,
-    parts: tuple[keras.Model, keras.Model],
-    shared: dict[str, Any],
-) -> svgp.LatentModel:
-    num_scores = digits.pca.shape[1]
-    linear = kernels.NormalizedLinear if settings.normalize_objects else kernels.Linear
-    angles = np.unique(np.concatenate([digits.train.aux[:, 1], digits.test.aux[:, 1]]))
-    gp: dict[str, Any] = {
-        "kernel": kernels.Periodic(amplitude=1.0, columns=[0]) * linear(columns=range(1, 1 + num_scores)),
-        "auxiliary": auxiliary.GPLVM(digits.pca),
-        "inducing_points": inducing.kde_per_angle(digits.train.aux[:, 2:], angles, settings.num_inducing),
-        "inducing_unit": 1.0,
-        "num_data": len(digits.train.images),
-    }
-    if settings.model == "svigp":
-        return svgp.SVIGP(parts[1], **gp, **shared)
-    return svgp.SVGPVAE(*parts, bound=settings.bound, **gp, **shared)
-
-
-def _objective(settings: Settings) -> objectives.Objective:
-    if settings.model != "svgpvae" or settings.objective == "elbo":
-        return objectives.ELBO(settings.beta)
-    geco = {"geco": objectives.GECO, "original_geco": objectives.OriginalGECO}
-    return geco[settings.objective](settings.tolerance)
-
-
-def steps_per_epoch(settings: Settings, digits: data.RotatedMNIST) -> int:
-    """Batches in a pass through the data, the last one smaller."""
-    return -(-len(digits.train.images) // settings.batch_size)
 
 
 def batches(settings: Settings, split: data.Split, start_epoch: int) -> tf.data.Dataset:
@@ -177,6 +114,15 @@ def gp_numbers(model: svgp.LatentModel) -> dict[str, float]:
     return {} if kernel is None else {name: float(value) for name, value in kernel.parameters.items()}
 
 
+def write_objects(model: svgp.LatentModel, digits: data.RotatedMNIST, folder: str) -> None:
+    """The learned object vectors for TensorBoard's projector, each with a training image."""
+    if not isinstance(model.auxiliary, auxiliary.GPLVM):
+        return
+    ids, first = np.unique(digits.train.aux[:, 0].astype(int), return_index=True)
+    vectors = model.auxiliary.vectors.numpy()[ids]
+    projector.write_projector(folder, "objects", vectors, {"object": ids.tolist()}, digits.train.images[first, ..., 0])
+
+
 def digits_figure(model: svgp.LatentModel, digits: data.RotatedMNIST) -> Any:
     """Test images above what the model generates for them."""
     mean, _ = generate(model, digits)
@@ -193,6 +139,8 @@ def run(settings: Settings, output_dir: str, resume: bool = False, verbose: int 
     settings.check()
     digits = load_data(settings)
     model = build_model(settings, digits)
+    if isinstance(model, svgp.GPPVAE):
+        model.hold(aux_of(digits.train), images_of(digits.train))
     folder = run_folder.RunFolder(output_dir, resume)
     folder.start(dataclasses.asdict(settings))
     if resume and os.path.exists(folder.checkpoint):
@@ -253,6 +201,7 @@ def _report(
         "num_data": len(digits.train.images),
         **gp_numbers(model),
     }
+    write_objects(model, digits, folder.tensorboard)
     folder.save_model(model)
     run_folder.write_json(folder.metrics, metrics)
     return metrics
@@ -267,7 +216,7 @@ def _main(_: list[str]) -> None:
             flags.FLAGS.resume,
             verbose if verbose == "auto" else int(verbose),
         )
-    except (ValueError, OSError, run_folder.RunFolderError) as error:
+    except (ValueError, OSError, run_folder.RunFolderError, svgp.ModelFileError) as error:
         raise SystemExit(f"error: {getattr(error, 'strerror', None) or error}") from error
     print(f"test MSE {metrics['test_mse_mean']:.4f} at the posterior mean, {metrics['test_mse_sampled']:.4f} with "
           f"sampled latents, after {metrics['epochs']} epochs ({MSE_DEFINITION})")  # fmt: skip

@@ -1,13 +1,29 @@
 """Settings of the rotated-MNIST experiment, and their flags."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 from absl import flags
 
-MODELS = ("svgpvae", "svigp", "cvae", "vae")
+MODELS = ("svgpvae", "svigp", "original_svigp", "gppvae", "original_gppvae", "cvae", "vae")
 BOUNDS = ("hensman", "titsias")
 OBJECTIVES = ("geco", "original_geco", "elbo")
+STARTS = ("kde", "k_means", "grid", "greedy")
+# 2 * 784 * noise_stddev^2 = 784 * 0.001 / 16 weighs the divergence as the original program does
+GPPVAE_NOISE = 0.1565
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "svgpvae": {"learning_rate": 1e-2, "final_learning_rate": 5e-5, "noise_stddev": 0.01, "clip_norm": 0.1},
+    "svigp": {"learning_rate": 1e-3, "final_learning_rate": 5e-5, "noise_stddev": 0.1, "clip_norm": None},
+    "original_svigp": {"learning_rate": 1e-3, "final_learning_rate": 1e-3, "noise_stddev": 0.1, "clip_norm": None},
+    "gppvae": {"learning_rate": 1e-3, "final_learning_rate": 5e-5, "noise_stddev": GPPVAE_NOISE, "clip_norm": None},
+    "original_gppvae": {
+        "learning_rate": 1e-3, "final_learning_rate": 1e-3, "noise_stddev": GPPVAE_NOISE, "clip_norm": None,
+    },
+    "cvae": {"learning_rate": 1e-3, "final_learning_rate": 1e-3, "noise_stddev": 0.01, "clip_norm": None},
+    "vae": {"learning_rate": 1e-3, "final_learning_rate": 1e-3, "noise_stddev": 0.01, "clip_norm": None},
+}  # fmt: skip
+"""Settings that differ between models."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +39,7 @@ class Settings:
     model: str = "svgpvae"
     bound: str = "hensman"
     num_inducing: int = 32
+    inducing_start: str = "kde"
     num_latents: int = 16
     normalize_objects: bool = False
     objective: str = "geco"
@@ -33,14 +50,27 @@ class Settings:
     batch_size: int = 256
     epochs: int = 1_000
     evaluate_every: int = 10
-    learning_rate: float = 5e-3
+    learning_rate: float = 1e-2
     final_learning_rate: float = 5e-5
     clip_norm: float | None = 0.1
+    adam_beta_2: float = 0.99
+    start_from: str | None = None
+    train_networks: bool = True
     seed: int = 0
+
+    @classmethod
+    def of(cls, model: str, **changes: Any) -> "Settings":
+        """Settings of a model by name, with its own defaults."""
+        return cls(model=model, **{**DEFAULTS.get(model, {}), **changes})
 
     def check(self) -> None:
         """Raise ValueError, in one line, for settings that cannot work."""
-        for name, allowed in (("model", MODELS), ("bound", BOUNDS), ("objective", OBJECTIVES)):
+        for name, allowed in (
+            ("model", MODELS),
+            ("bound", BOUNDS),
+            ("objective", OBJECTIVES),
+            ("inducing_start", STARTS),
+        ):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"unknown {name} {getattr(self, name)!r}; choose one of {', '.join(allowed)}")
         for name in ("num_inducing", "num_latents", "batch_size", "epochs", "evaluate_every", "images_per_digit"):
@@ -49,12 +79,26 @@ class Settings:
         for name in ("tolerance", "noise_stddev", "learning_rate", "final_learning_rate"):
             if not 0.0 < getattr(self, name) < np.inf:
                 raise ValueError(f"--{name} must be positive and finite, got {getattr(self, name)}")
-        if self.data is not None and self.mnist_path is not None:
-            raise ValueError("give either --data, a file of rotated digits, or --mnist_path, MNIST itself")
+        if not 0.0 < self.adam_beta_2 < 1.0:
+            raise ValueError(f"--adam_beta_2 must be between 0 and 1, got {self.adam_beta_2}")
         if not (self.digits.isdigit() and len(set(self.digits)) == len(self.digits)):
             raise ValueError(f"--digits takes different digits, such as 3 or 36, got {self.digits!r}")
+        self._check_together()
+
+    def _check_together(self) -> None:
+        if self.normalize_objects and self.model in ("gppvae", "original_gppvae"):
+            raise ValueError("--normalize_objects is for the models with inducing points")
+        if self.start_from is not None and self.model in ("svigp", "original_svigp", "cvae"):
+            raise ValueError(f"--start_from gives an encoder and a decoder, which {self.model} does not share")
+        if self.start_from is None and not self.train_networks:
+            raise ValueError("--notrain_networks is for networks that are trained: give --start_from=RUN_FOLDER")
+        if self.data is not None and self.mnist_path is not None:
+            raise ValueError("give either --data, a file of rotated digits, or --mnist_path, MNIST itself")
         if self.epochs % self.evaluate_every:
             raise ValueError(f"--epochs={self.epochs} must be a multiple of --evaluate_every={self.evaluate_every}")
+
+
+BY_MODEL = "Default by model. "
 
 
 def define_flags() -> None:
@@ -69,21 +113,31 @@ def define_flags() -> None:
     flags.DEFINE_enum("model", d.model, MODELS, "Which model.")
     flags.DEFINE_enum("bound", d.bound, BOUNDS, "Regulariser of svgpvae.")
     flags.DEFINE_integer("num_inducing", d.num_inducing, "Inducing points m.")
+    flags.DEFINE_enum(
+        "inducing_start",
+        d.inducing_start,
+        STARTS,
+        "Where inducing points start: samples around object "
+        "vectors, centres, a grid in the first principal axes, or the points of largest variance.",
+    )
     flags.DEFINE_integer("num_latents", d.num_latents, "Latent channels L.")
     flags.DEFINE_bool("normalize_objects", d.normalize_objects, "Cosine in the place of the dot product of objects.")
     flags.DEFINE_enum("objective", d.objective, OBJECTIVES, "What svgpvae's training minimises.")
     flags.DEFINE_float("tolerance", d.tolerance, "Mean squared error that GECO asks for.")
     flags.DEFINE_float("beta", d.beta, "Weight of the KL with --objective=elbo and in the other models.")
-    flags.DEFINE_float("noise_stddev", d.noise_stddev, "Of the pixels, with --objective=elbo and in the other models.")
+    flags.DEFINE_float("noise_stddev", None, BY_MODEL + "Of the pixels, with --objective=elbo and in the other models.")
     flags.DEFINE_list(
         "variance_bounds", [str(x) for x in d.variance_bounds], "Smooth bounds of the encoder's variances."
     )
     flags.DEFINE_integer("batch_size", d.batch_size, "Images per step.")
     flags.DEFINE_integer("epochs", d.epochs, "Passes through the data.")
     flags.DEFINE_integer("evaluate_every", d.evaluate_every, "Epochs between evaluations and checkpoints.")
-    flags.DEFINE_float("learning_rate", d.learning_rate, "Of Adam, at the start.")
-    flags.DEFINE_float("final_learning_rate", d.final_learning_rate, "Of Adam at the end of a cosine over all steps.")
-    flags.DEFINE_float("clip_norm", d.clip_norm, "Clip the global norm of the gradient.")
+    flags.DEFINE_float("learning_rate", None, BY_MODEL + "Of Adam, at the start.")
+    flags.DEFINE_float("final_learning_rate", None, BY_MODEL + "Of Adam at the end of a cosine over all steps.")
+    flags.DEFINE_float("clip_norm", None, BY_MODEL + "Clip the global norm of the gradient.")
+    flags.DEFINE_float("adam_beta_2", d.adam_beta_2, "Decay of Adam's second moment.")
+    flags.DEFINE_string("start_from", None, "Take the networks of the finished run in this folder.")
+    flags.DEFINE_bool("train_networks", d.train_networks, "--notrain_networks trains the prior and the objects alone.")
     flags.DEFINE_integer("seed", d.seed, "Of weights, batches and latent samples.")
     flags.DEFINE_string("output_dir", "runs/rotated_mnist", "The run folder to write.")
     flags.DEFINE_bool("resume", False, "Go on with the run in --output_dir.")
@@ -97,4 +151,6 @@ def settings_from_flags() -> Settings:
         low, high = (float(x) for x in values["variance_bounds"])
     except ValueError:
         raise ValueError("--variance_bounds takes two numbers, such as 1e-3,10") from None
-    return Settings(**{**values, "variance_bounds": (low, high)})
+    own = DEFAULTS[values["model"]]
+    given = {name: value for name, value in values.items() if not (name in own and value is None)}
+    return Settings.of(**{**given, "variance_bounds": (low, high)})

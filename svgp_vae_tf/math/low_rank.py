@@ -2,13 +2,16 @@
 
     K = V V^T + alpha I,     V (N, H),     z_l ~ N(0, K)   for l = 1 ... L
 
-With C = alpha I + V^T V = L_C L_C^T (H, H) and the ridge weights w = C^-1 V^T z, Woodbury's identity, the determinant
-lemma and K^-1 V = V C^-1 give all that is needed without an N x N matrix:
+With C = alpha I + V^T V = L_C L_C^T (H, H) and the ridge weights w = C^-1 V^T z, Woodbury's identity and the
+determinant lemma give all that is needed without an N x N matrix:
 
     K^-1 z      = (z - V w) / alpha
-    z^T K^-1 z  = |z - V w|^2 / alpha + |w|^2
+    z^T K^-1 z  = (z^T z - z^T V w) / alpha
     log |K|     = (N - H) log alpha + log |C|
     K_*N K^-1 z = V_* w
+
+The data enter through sums over data points alone (V^T V, V^T z, ...): they pass in chunks, and a gradient with respect
+to the sums is, by the chain rule, one for every mini-batch.
 
 Notation: N training data, b of them in a mini-batch, M object features, Q distinct training views, H = M Q. Unlike in
 the other modules, channels are the last axis of z. No leading axes.
@@ -21,19 +24,25 @@ import tensorflow as tf
 from svgp_vae_tf.math import gaussians, linalg
 
 
-class Woodbury(NamedTuple):
-    """K = V V^T + alpha I, ready for solves and its determinant."""
+class Sums(NamedTuple):
+    """What the prior knows of latents z_il ~ N(mean_il, variance_il); sums over data, so parts add up to the whole."""
 
-    chol: tf.Tensor
-    """L_C, lower Cholesky factor of C = alpha I + V^T V, shape (H, H)."""
-    v: tf.Tensor
-    """V, shape (N, H)."""
-    alpha: tf.Tensor
-    """Noise variance > 0, shape ()."""
+    vv: tf.Tensor
+    """V^T V, shape (H, H)."""
+    vz: tf.Tensor
+    """V^T mean, shape (H, L)."""
+    zz: tf.Tensor
+    """Squares of the means, shape (L,)."""
+    vdv: tf.Tensor
+    """V^T diag(variance_l) V, shape (L, H, H)."""
+    d: tf.Tensor
+    """Sums of the variances, shape (L,)."""
+    count: tf.Tensor
+    """How many data, shape (1,)."""
 
 
 class TaylorCoefficients(NamedTuple):
-    """Gradients of `negative_log_prior` with respect to z, V and alpha, as constants."""
+    """Gradients of the negative log prior with respect to z, V and alpha."""
 
     a: tf.Tensor
     """d/dz, shape (N, L)."""
@@ -62,78 +71,73 @@ def factor(chol_view: tf.Tensor, k_view: tf.Tensor, objects: tf.Tensor) -> tf.Te
     return tf.reshape(objects[:, :, tf.newaxis] * views[:, tf.newaxis, :], [-1, size])
 
 
-def woodbury(v: tf.Tensor, alpha: tf.Tensor) -> Woodbury:
-    """Factorises K = V V^T + alpha I. O(N H^2 + H^3).
+def sums(v: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> Sums:
+    """Sums over some data.
 
     Args:
-        v: V, shape (N, H).
+        v: V, shape (n, H).
+        mean: shape (n, L).
+        variance: shape (n, L); or (n, 1), summed over channels, where channels need not be told apart.
+    """
+    weighted = v * tf.linalg.matrix_transpose(variance)[:, :, tf.newaxis]  # (L, n, H)
+    return Sums(
+        vv=tf.linalg.matmul(v, v, transpose_a=True),
+        vz=tf.linalg.matmul(v, mean, transpose_a=True),
+        zz=linalg.sum_of_squares(mean, axis=0),
+        vdv=tf.linalg.matmul(weighted, v[tf.newaxis], transpose_a=True),
+        d=tf.reduce_sum(variance, axis=0),
+        count=tf.cast(tf.shape(v)[:1], v.dtype),
+    )
+
+
+def factorise(vv: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
+    """L_C, lower Cholesky factor of C = alpha I + V^T V, shape (H, H)."""
+    return linalg.cholesky(alpha * tf.eye(tf.shape(vv)[-1], dtype=vv.dtype) + vv, linalg.ROUNDING)
+
+
+def expected_negative_log_prior(s: Sums, alpha: tf.Tensor) -> tf.Tensor:
+    """E[- sum_l log N(z_l | 0, K)] over independent z_il ~ N(mean_il, variance_il), shape (), 2 pi included:
+
+        sum_l [ mean_l^T K^-1 mean_l + tr(K^-1 diag(variance_l)) + log|K| + N log(2 pi) ] / 2
+
+    Args:
+        s: sums over all data.
         alpha: noise variance > 0, shape ().
     """
-    alpha = tf.convert_to_tensor(alpha, v.dtype)
-    identity = tf.eye(tf.shape(v)[-1], dtype=v.dtype)
-    chol = linalg.cholesky(alpha * identity + tf.linalg.matmul(v, v, transpose_a=True), linalg.ROUNDING)
-    return Woodbury(chol, v, alpha)
+    alpha = tf.convert_to_tensor(alpha, s.vv.dtype)
+    chol = factorise(s.vv, alpha)
+    half = linalg.solve_lower(chol, s.vz)
+    quadratic = (tf.reduce_sum(s.zz) - tf.reduce_sum(tf.square(half))) / alpha
+    vdv = tf.reduce_sum(s.vdv, axis=0)
+    spread = (tf.reduce_sum(s.d) - tf.linalg.trace(tf.linalg.cholesky_solve(chol, vdv))) / alpha
+    num_features, num_channels = (tf.cast(size, vdv.dtype) for size in tf.unstack(tf.shape(s.vz)))
+    log_det = (s.count[0] - num_features) * tf.math.log(alpha) + linalg.log_determinant(chol)
+    return 0.5 * (quadratic + spread + num_channels * (log_det + s.count[0] * gaussians.LOG_2PI))
 
 
-def weights(k: Woodbury, z: tf.Tensor) -> tf.Tensor:
-    """w = C^-1 V^T z, shape (H, L), for z of shape (N, L)."""
-    return tf.linalg.cholesky_solve(k.chol, tf.linalg.matmul(k.v, z, transpose_a=True))
+def expand(whole: Sums, alpha: tf.Tensor) -> tuple[tf.Tensor, Sums, tf.Tensor]:
+    """`expected_negative_log_prior` of all data, and its gradients with respect to the sums and alpha; constants."""
+    whole, alpha = Sums(*(tf.stop_gradient(x) for x in whole)), tf.stop_gradient(tf.convert_to_tensor(alpha))
+    with tf.GradientTape() as tape:
+        tape.watch([*whole, alpha])
+        value = expected_negative_log_prior(whole, alpha)
+    *slopes, d_alpha = tape.gradient(value, [*whole, alpha])
+    return value, Sums(*(tf.stop_gradient(x) for x in slopes)), tf.stop_gradient(d_alpha)
 
 
-def solve(k: Woodbury, z: tf.Tensor) -> tf.Tensor:
-    """K^-1 z = (z - V w) / alpha, shape (N, L)."""
-    return (z - tf.linalg.matmul(k.v, weights(k, z))) / k.alpha
+def linear_term(slopes: Sums, d_alpha: tf.Tensor, part: Sums, alpha: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
+    """A mini-batch's part of the Taylor expansion in the sums, shape (); constants are left out:
 
+        sum_j <d/dS_j, S_j(batch)> + share alpha d/dalpha
 
-def log_determinant(k: Woodbury) -> tf.Tensor:
-    """log |K| = (N - H) log alpha + log |C|, shape ()."""
-    excess = tf.cast(tf.shape(k.v)[0] - tf.shape(k.v)[1], k.v.dtype)
-    return excess * tf.math.log(k.alpha) + linalg.log_determinant(k.chol)
-
-
-def quadratic(k: Woodbury, z: tf.Tensor) -> tf.Tensor:
-    """z_l^T K^-1 z_l = |z_l - V w_l|^2 / alpha + |w_l|^2 per channel, shape (L,). A sum of squares: never negative."""
-    w = weights(k, z)
-    residual = z - tf.linalg.matmul(k.v, w)
-    return linalg.sum_of_squares(residual, axis=0) / k.alpha + linalg.sum_of_squares(w, axis=0)
-
-
-def inverse_diagonal(k: Woodbury) -> tf.Tensor:
-    """diag(K^-1) = (1 - |L_C^-1 V_i^T|^2) / alpha, shape (N,)."""
-    half = linalg.solve_lower(k.chol, tf.linalg.matrix_transpose(k.v))  # (H, N)
-    return (1.0 - linalg.sum_of_squares(half, axis=0)) / k.alpha
-
-
-def negative_log_prior(k: Woodbury, z: tf.Tensor) -> tf.Tensor:
-    """- sum_l log N(z_l | 0, K), shape (), the term with 2 pi included:
-
-        sum_l [ z_l^T K^-1 z_l / 2 + log|K| / 2 + N/2 log(2 pi) ]
-
-    Args:
-        k: from `woodbury`.
-        z: latent values, shape (N, L).
+    Over batches whose shares (b/N) sum to one, its gradients with respect to z, V and alpha sum to those of the whole.
     """
-    num_data, num_channels = tf.cast(tf.shape(z)[0], z.dtype), tf.cast(tf.shape(z)[1], z.dtype)
-    constant = log_determinant(k) + num_data * gaussians.LOG_2PI
-    return 0.5 * (tf.reduce_sum(quadratic(k, z)) + num_channels * constant)
-
-
-def expected_negative_log_prior(k: Woodbury, mean: tf.Tensor, variance: tf.Tensor) -> tf.Tensor:
-    """E[`negative_log_prior`] over independent z_il ~ N(mean_il, variance_il), shape (), 2 pi included:
-
-        -sum_l log N(mean_l | 0, K) + sum_il variance_il (K^-1)_ii / 2
-
-    Args:
-        k: from `woodbury`.
-        mean: shape (N, L).
-        variance: shape (N, L).
-    """
-    spread = tf.reduce_sum(inverse_diagonal(k)[:, tf.newaxis] * variance)
-    return negative_log_prior(k, mean) + 0.5 * spread
+    products = [tf.reduce_sum(g * x) for g, x in zip(slopes[:-1], part[:-1], strict=True)]
+    return tf.add_n(products) + share * alpha * d_alpha
 
 
 def taylor_coefficients(v: tf.Tensor, alpha: tf.Tensor, z: tf.Tensor) -> TaylorCoefficients:
-    """The gradients of `negative_log_prior` at (z, V, alpha); no gradient flows through them.
+    """The gradients of the negative log prior of known latents at (z, V, alpha), as Casale et al. write them.
 
         a = K^-1 z                                      K^-1 V = V C^-1
         B = sum_l [ K^-1 V - a_l a_l^T V ]            = L V C^-1 - a (a^T V)
@@ -144,61 +148,52 @@ def taylor_coefficients(v: tf.Tensor, alpha: tf.Tensor, z: tf.Tensor) -> TaylorC
         alpha: noise variance, shape ().
         z: latent values, shape (N, L).
     """
-    k = woodbury(v, alpha)
+    chol = factorise(tf.linalg.matmul(v, v, transpose_a=True), alpha)
+    a = (z - tf.linalg.matmul(v, weights(chol, tf.linalg.matmul(v, z, transpose_a=True)))) / alpha
+    solved = tf.linalg.matrix_transpose(tf.linalg.cholesky_solve(chol, tf.linalg.matrix_transpose(v)))
     num_channels = tf.cast(tf.shape(z)[1], z.dtype)
-    a = solve(k, z)
-    solved = tf.linalg.matrix_transpose(tf.linalg.cholesky_solve(k.chol, tf.linalg.matrix_transpose(k.v)))
-    b = num_channels * solved - tf.linalg.matmul(a, tf.linalg.matmul(a, k.v, transpose_a=True))
-    c = 0.5 * (num_channels * tf.reduce_sum(inverse_diagonal(k)) - tf.reduce_sum(tf.square(a)))
-    return TaylorCoefficients(tf.stop_gradient(a), tf.stop_gradient(b), tf.stop_gradient(c))
+    b = num_channels * solved - tf.linalg.matmul(a, tf.linalg.matmul(a, v, transpose_a=True))
+    inverse_trace = (tf.cast(tf.shape(v)[0], z.dtype) - tf.reduce_sum(solved * v)) / alpha
+    c = 0.5 * (num_channels * inverse_trace - tf.reduce_sum(tf.square(a)))
+    return TaylorCoefficients(a, b, c)
 
 
-def take(coefficients: TaylorCoefficients, index: tf.Tensor) -> TaylorCoefficients:
-    """The coefficients of a mini-batch: rows `index` (b,) of a and B; c stays that of all data."""
-    return TaylorCoefficients(tf.gather(coefficients.a, index), tf.gather(coefficients.b, index), coefficients.c)
+def weights(chol: tf.Tensor, vz: tf.Tensor) -> tf.Tensor:
+    """w = C^-1 V^T z, shape (H, L)."""
+    return tf.linalg.cholesky_solve(chol, vz)
 
 
-def taylor_term(
-    coefficients: TaylorCoefficients, z: tf.Tensor, v: tf.Tensor, alpha: tf.Tensor, share: float | tf.Tensor
-) -> tf.Tensor:
-    """A mini-batch's part of the linear form whose gradient is that of `negative_log_prior`, shape ():
+def predict_joint(s: Sums, alpha: tf.Tensor, v_new: tf.Tensor, k_new: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Mean (r, L) and covariances (L, r, r) of the latent function at new inputs, with K_*N = V_* V^T, U = V_* C^-1.
 
-        sum_{i in batch} [ <z_i, a_i> + <V_i, B_i> ] + share alpha c
-
-    Over batches whose shares sum to one, and with parameters left as they are, the gradients sum to the gradient of the
-    negative log prior of all data. The value itself does not: it lacks the constant of the expansion.
+        mean_l = K_*N K^-1 mean_l                = V_* w_l
+        cov_l  = K_** - K_*N K^-1 K_N*           = (K_** - V_* V_*^T) + alpha V_* C^-1 V_*^T
+                 + U V^T diag(variance_l) V U^T             (what the encoder does not know of z)
 
     Args:
-        coefficients: rows of the batch, from `take`.
-        z: latent values of the batch, shape (b, L).
-        v: rows of V of the batch, shape (b, H).
+        s: sums over the training data.
         alpha: noise variance, shape ().
-        share: b/N.
-    """
-    return tf.reduce_sum(z * coefficients.a) + tf.reduce_sum(v * coefficients.b) + share * alpha * coefficients.c
-
-
-def predict(
-    v: tf.Tensor, alpha: tf.Tensor, z: tf.Tensor, v_new: tf.Tensor, k_new_diagonal: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Moments of the latent function (without the noise alpha) at new inputs, with K_*N = V_* V^T.
-
-        mean = K_*N K^-1 z                       = V_* w
-        var  = diag(K_** - K_*N K^-1 K_N*)       = (k_** - |V_*|^2) + alpha |L_C^-1 V_*^T|^2
-
-    Both summands are non-negative; the first is cut at zero against rounding.
-
-    Args:
-        v: V of the training data, shape (N, H).
-        alpha: noise variance, shape ().
-        z: latent values of the training data, shape (N, L).
         v_new: V_*, from `factor` at the new inputs, shape (r, H).
-        k_new_diagonal: prior variance k_** of the latent function, shape (r,).
-
-    Returns:
-        mean (r, L) and variance (r,), the latter the same for all channels.
+        k_new: prior covariance K_** of the latent function, shape (r, r).
     """
-    k = woodbury(v, alpha)
-    half = linalg.solve_lower(k.chol, tf.linalg.matrix_transpose(v_new))  # (H, r)
+    chol = factorise(s.vv, alpha)
+    v_t = tf.linalg.matrix_transpose(v_new)
+    half, u_t = linalg.solve_lower(chol, v_t), tf.linalg.cholesky_solve(chol, v_t)  # (H, r)
+    shared = k_new - tf.linalg.matmul(v_new, v_t) + alpha * tf.linalg.matmul(half, half, transpose_a=True)
+    encoder = tf.linalg.matmul(u_t[tf.newaxis], tf.linalg.matmul(s.vdv, u_t), transpose_a=True)
+    return tf.linalg.matmul(v_new, weights(chol, s.vz)), shared + encoder
+
+
+def predict(s: Sums, alpha: tf.Tensor, v_new: tf.Tensor, k_new_diagonal: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Mean and variance of single latents, each (r, L): the diagonal of `predict_joint`, without forming it.
+
+    Args as there, but k_new_diagonal: prior variances k_**, shape (r,). What V leaves unexplained is cut at zero
+    against rounding; the other summands are never negative.
+    """
+    chol = factorise(s.vv, alpha)
+    v_t = tf.linalg.matrix_transpose(v_new)
+    half, u_t = linalg.solve_lower(chol, v_t), tf.linalg.cholesky_solve(chol, v_t)  # (H, r)
     unexplained = tf.maximum(k_new_diagonal - linalg.sum_of_squares(v_new), 0.0)
-    return tf.linalg.matmul(v_new, weights(k, z)), unexplained + k.alpha * linalg.sum_of_squares(half, axis=0)
+    shared = unexplained + alpha * linalg.sum_of_squares(half, axis=0)
+    encoder = tf.reduce_sum(tf.linalg.matmul(s.vdv, u_t) * u_t, axis=-2)  # (L, r)
+    return tf.linalg.matmul(v_new, weights(chol, s.vz)), shared[:, tf.newaxis] + tf.linalg.matrix_transpose(encoder)

@@ -1,7 +1,8 @@
 """Models: an encoder, a prior over the latents, and a decoder."""
 
 from svgp_vae_tf.models.base import LatentModel
-from svgp_vae_tf.models.baselines import CVAE, GPVAE, SVIGP, VAE
+from svgp_vae_tf.models.baselines import CVAE, GPVAE, SVIGP, VAE, OriginalSVIGP
+from svgp_vae_tf.models.gppvae import GPPVAE, OriginalGPPVAE
 from svgp_vae_tf.models.svgp_vae import SVGPVAE
 
-__all__ = ["CVAE", "GPVAE", "SVGPVAE", "SVIGP", "VAE", "LatentModel"]
+__all__ = ["CVAE", "GPPVAE", "GPVAE", "SVGPVAE", "SVIGP", "VAE", "LatentModel", "OriginalGPPVAE", "OriginalSVIGP"]

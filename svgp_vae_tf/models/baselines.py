@@ -8,7 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from svgp_vae_tf.kernels import Kernel
+from svgp_vae_tf.likelihoods import Gaussian
 from svgp_vae_tf.models.base import LatentModel
+from svgp_vae_tf.objectives import ElboTerms
 from svgp_vae_tf.priors.exact_gp import ExactGP
 from svgp_vae_tf.priors.free_form_gp import FreeFormGP
 from svgp_vae_tf.priors.group_average import GroupAverage
@@ -111,3 +113,31 @@ class SVIGP(LatentModel):
         config = self.prior.get_config()
         names = ("kernel", "inducing_points", "num_data", "train_inducing_points", "inducing_unit")
         return {name: config[name] for name in names}
+
+
+@keras.saving.register_keras_serializable(package="svgp_vae_tf")
+class OriginalSVIGP(SVIGP):
+    """Deep SVIGP with the objective of the original rotated-MNIST program, kept to explain its published figure.
+
+    The decoder sees the posterior mean of the latents, never a sample; their variance enters through
+
+        - sum_{i,l} var(z_il) / (2 nu)
+
+    with nu the standard deviation of the pixels' noise, taken for a variance. That trace term belongs to Gaussian
+    observations of z itself, which a decoder's are not (`math.free_form.original_objective`).
+
+    Args:
+        args, kwargs: as for `SVIGP`, with a Gaussian likelihood.
+    """
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        if not isinstance(self.likelihood, Gaussian):
+            raise ValueError("the original objective is for a Gaussian likelihood")
+
+    def elbo_terms(self, aux: Any, observations: tf.Tensor, training: bool = False) -> ElboTerms:
+        features = self.features(aux)
+        q = self.prior(features, None, None)
+        noise = tf.cast(self.likelihood.stddev, q.variance.dtype)
+        traces = tf.reduce_sum(q.variance, axis=-1) / (2.0 * noise)
+        return self._terms(self.decode(q.mean, training, features), observations, q.kl + traces)

@@ -124,7 +124,10 @@ class LatentCore(keras.Model):
     def posterior(self, aux: Any, observations: tf.Tensor) -> LatentPosterior:
         """q(z | x, y) at the data themselves, given just these data."""
         features = self.features(aux)
-        return self.prior(features, *self.encode(observations, features=features))
+        return self._posterior(features, *self.encode(observations, features=features))
+
+    def _posterior(self, features: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> LatentPosterior:
+        return self.prior(features, mean, variance)
 
     def sample_latents(self, mean: tf.Tensor, variance: tf.Tensor) -> tf.Tensor:
         """One draw per latent from independent Gaussians, in the networks' dtype."""
@@ -135,13 +138,16 @@ class LatentCore(keras.Model):
         features = self.features(aux)
         if training:
             self.prior.check_training(tuple(features.shape))
-        q = self.prior(features, *self.encode(observations, training, features))
+        q = self._posterior(features, *self.encode(observations, training, features))
         outputs = self.decode(self.sample_latents(q.mean, q.variance), training, features)
+        return self._terms(outputs, observations, q.kl)
+
+    def _terms(self, outputs: tf.Tensor, observations: tf.Tensor, kl: tf.Tensor) -> ElboTerms:
         log_prob = self.likelihood.log_prob(outputs, observations)
         within_example = list(range(1, len(log_prob.shape)))
         log_likelihood = tf.reduce_sum(log_prob, axis=within_example)
         squared_error = tf.square(self.likelihood.mean(outputs) - tf.cast(observations, outputs.dtype))
-        kl = tf.cast(q.kl, log_likelihood.dtype) + tf.zeros_like(log_likelihood)
+        kl = tf.cast(kl, log_likelihood.dtype) + tf.zeros_like(log_likelihood)
         return ElboTerms(log_likelihood, kl, tf.reduce_mean(squared_error, axis=within_example))
 
     # ---- building and serialisation ----

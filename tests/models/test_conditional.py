@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 import svgp_vae_tf as svgp
-from svgp_vae_tf import kernels, networks
+from svgp_vae_tf import kernels, likelihoods, networks
+from svgp_vae_tf.math import free_form
+from svgp_vae_tf.models import OriginalSVIGP
 
 RNG = np.random.default_rng(0)
 IDS, ANGLES = np.repeat(np.arange(4.0), 5), np.tile(np.arange(5.0), 4)
@@ -74,3 +76,28 @@ def test_an_unknown_group_is_an_error_in_one_line(group):
     model.condition(AUX, IMAGES)
     with pytest.raises(svgp.DataError, match="no whole number from 0 to 3"):
         model.predict_latent(np.array([[group, 0.0]]))
+
+
+def test_the_original_objective_of_svigp_is_that_of_the_golden_formula():
+    keras.utils.set_random_seed(0)
+    points = RNG.normal(size=(6, 2))
+    model = OriginalSVIGP(
+        networks.mnist_decoder(3), kernel=kernels.SquaredExponential(), inducing_points=points, num_data=20,
+        likelihood=likelihoods.Gaussian(0.3, train_stddev=True),
+    )  # fmt: skip
+    model.prior._mean.assign(RNG.normal(size=(3, 6)))
+    aux, images = AUX[:8], IMAGES[:8]
+    terms = model.elbo_terms(aux, images)
+    features = model.features(aux)
+    v, k_diagonal = model.prior._project(features)
+    decoded = model.decode(model.prior(features, None, None).mean)
+    squared_error = np.sum(np.square(decoded - images))
+    expected = free_form.original_objective(
+        model.prior.free_posterior, v, k_diagonal, squared_error=squared_error, num_values=784, noise=0.3, num_data=20
+    )
+    got = float(np.sum(terms.log_likelihood) - np.sum(terms.kl))
+    assert got == pytest.approx(float(expected), rel=1e-5)
+    with pytest.raises(ValueError, match="for a Gaussian likelihood"):
+        OriginalSVIGP(
+            networks.mnist_decoder(3), kernel=kernels.SquaredExponential(), inducing_points=points, num_data=20
+        )

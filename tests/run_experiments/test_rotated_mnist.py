@@ -12,9 +12,10 @@ import svgp_vae_tf as svgp
 from run_experiments import rotated_mnist, run_folder
 from run_experiments.rotated_mnist_settings import Settings
 
-SMALL = Settings(
-    images_per_digit=20, num_inducing=12, num_latents=4, epochs=2, evaluate_every=1, batch_size=128
-)  # fmt: skip
+SHORT = {
+    "images_per_digit": 20, "num_inducing": 12, "num_latents": 4, "epochs": 2, "evaluate_every": 1, "batch_size": 128,
+}  # fmt: skip
+SMALL = Settings.of("svgpvae", **SHORT)
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +80,9 @@ def weights_of(path: str) -> dict[str, np.ndarray]:
     return {name: value for name, value in found.items() if "tracker" not in name}
 
 
-@pytest.mark.parametrize("model", ["cvae", "vae", "svigp"])
+@pytest.mark.parametrize("model", ["cvae", "vae", "svigp", "original_svigp", "gppvae", "original_gppvae"])
 def test_every_model_runs(model, tmp_path):
-    settings = dataclasses.replace(SMALL, model=model, learning_rate=1e-3, epochs=1)
+    settings = Settings.of(model, **{**SHORT, "epochs": 1})
     metrics = rotated_mnist.run(settings, str(tmp_path / model), verbose=0)
     assert np.isfinite(metrics["test_mse_mean"])
 
@@ -95,6 +96,12 @@ def test_every_model_runs(model, tmp_path):
         ({"epochs": 3, "evaluate_every": 2}, "must be a multiple"),
         ({"data": "a.npz", "mnist_path": "b.npz"}, "either --data"),
         ({"images_per_digit": 1000}, "there are 500 images of digit 3"),
+        ({"adam_beta_2": 1.0}, "--adam_beta_2 must be between 0 and 1"),
+        ({"inducing_start": "random"}, "unknown inducing_start 'random'"),
+        ({"inducing_start": "grid"}, "takes a multiple of the 16 angles, got 12"),
+        ({"train_networks": False}, "give --start_from"),
+        ({"model": "cvae", "start_from": "x"}, "which cvae does not share"),
+        ({"model": "gppvae", "normalize_objects": True}, "is for the models with inducing points"),
         ({"num_inducing": 1000}, "1000 inducing points are more than the 202 data points"),
         ({"data": "missing.npz"}, "missing.npz is not a readable file"),
     ],
@@ -109,3 +116,31 @@ def test_settings_that_cannot_work_leave_no_folder(change, message, tmp_path):
 def test_other_settings_cannot_resume(finished):
     with pytest.raises(run_folder.RunFolderError, match="--num_inducing=12"):
         rotated_mnist.run(dataclasses.replace(SMALL, num_inducing=8), finished, resume=True)
+
+
+@pytest.mark.parametrize(("start", "m"), [("k_means", 12), ("greedy", 12), ("grid", 32), ("kde", 24)])
+def test_inducing_points_start_where_they_are_asked_to(start, m):
+    settings = dataclasses.replace(SMALL, inducing_start=start, num_inducing=m)
+    digits = rotated_mnist.load_data(settings)
+    points = rotated_mnist.build_model(settings, digits).prior.inducing_points
+    assert points.shape == (m, 9)
+    assert len(np.unique(points, axis=0)) == m
+
+
+def test_staged_training_starts_from_the_networks_of_a_run_and_leaves_them(tmp_path):
+    first, second = str(tmp_path / "vae"), str(tmp_path / "gppvae")
+    rotated_mnist.run(Settings.of("vae", **SHORT), first, verbose=0)
+    staged = Settings.of("gppvae", **SHORT, start_from=first, train_networks=False)
+    rotated_mnist.run(staged, second, verbose=0)
+    one, two = (svgp.load_model(os.path.join(path, "model.keras")) for path in (first, second))
+    pairs = [(one.encoder, two.encoder), (one.decoder, two.decoder)]
+    for before, after in [pair for a, b in pairs for pair in zip(a.weights, b.weights, strict=True)]:
+        np.testing.assert_array_equal(before.numpy(), after.numpy())
+    table = rotated_mnist.load_data(staged).pca
+    assert np.max(np.abs(two.auxiliary.vectors.numpy() - table)) > 1e-4
+
+
+def test_there_must_be_a_run_to_start_from(tmp_path):
+    settings = Settings.of("gppvae", **SHORT, start_from=str(tmp_path / "nothing"))
+    with pytest.raises(svgp.ModelFileError, match="nothing"):
+        rotated_mnist.run(settings, str(tmp_path / "run"), verbose=0)

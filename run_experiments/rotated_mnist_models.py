@@ -1,0 +1,115 @@
+"""The models of the rotated-MNIST experiment: VAE, CVAE, GPPVAE, deep SVIGP and SVGP-VAE from the same parts."""
+
+import os
+from typing import Any
+
+import keras
+import numpy as np
+
+import svgp_vae_tf as svgp
+from data_generators.rotated_mnist import RotatedMNIST
+from run_experiments.rotated_mnist_settings import Settings
+from svgp_vae_tf import auxiliary, inducing, kernels, likelihoods, networks, objectives
+from svgp_vae_tf.models import OriginalGPPVAE, OriginalSVIGP
+
+
+def build_model(settings: Settings, digits: RotatedMNIST) -> svgp.LatentModel:
+    """The model of a run, compiled.
+
+    Raises:
+        ValueError: for settings that cannot work.
+        ModelFileError: if there is no model to start from.
+    """
+    settings.check()
+    keras.utils.set_random_seed(settings.seed)
+    learned_noise = settings.model in ("svigp", "original_svigp")
+    shared: dict[str, Any] = {
+        "likelihood": likelihoods.Gaussian(settings.noise_stddev, train_stddev=learned_noise),
+        "variance_bounds": settings.variance_bounds,
+        "seed": settings.seed,
+        "num_data": len(digits.train.images),
+    }
+    model = _model(settings, digits, _networks(settings), shared)
+    steps = settings.epochs * steps_per_epoch(settings, digits)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        settings.learning_rate, steps, alpha=settings.final_learning_rate / settings.learning_rate
+    )
+    optimizer = keras.optimizers.Adam(
+        schedule, beta_2=settings.adam_beta_2, epsilon=1e-8, global_clipnorm=settings.clip_norm
+    )
+    model.compile(optimizer, objective=_objective(settings))
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def steps_per_epoch(settings: Settings, digits: RotatedMNIST) -> int:
+    """Batches in a pass through the data, the last one smaller."""
+    return -(-len(digits.train.images) // settings.batch_size)
+
+
+def _networks(settings: Settings) -> tuple[Any, Any]:
+    """Encoder and decoder: new ones, or those of a finished run."""
+    if settings.start_from is None:
+        return networks.mnist_encoder(settings.num_latents), networks.mnist_decoder(settings.num_latents)
+    model = svgp.load_model(os.path.join(settings.start_from, "model.keras"))
+    encoder, decoder = model.encoder, model.decoder
+    if encoder is None:
+        raise ValueError(f"the model of {settings.start_from} has no encoder to start from")
+    encoder.trainable = decoder.trainable = settings.train_networks
+    return encoder, decoder
+
+
+def _model(
+    settings: Settings, digits: RotatedMNIST, parts: tuple[Any, Any], shared: dict[str, Any]
+) -> svgp.LatentModel:
+    if settings.model == "vae":
+        return svgp.VAE(*parts, **shared)
+    if settings.model == "cvae":
+        conditional = (
+            networks.mnist_conditional_encoder(settings.num_latents),
+            networks.mnist_conditional_decoder(settings.num_latents),
+        )
+        return svgp.CVAE(*conditional, num_groups=len(digits.pca), **shared)
+    angle = kernels.Periodic(amplitude=1.0, columns=[0])
+    shared["auxiliary"] = auxiliary.GPLVM(digits.pca)
+    if settings.model in ("gppvae", "original_gppvae"):
+        views = np.unique(digits.train.aux[:, 1])[:, np.newaxis]
+        gppvae = svgp.GPPVAE if settings.model == "gppvae" else OriginalGPPVAE
+        return gppvae(*parts, kernel=angle, views=views, **shared)
+    linear = kernels.NormalizedLinear if settings.normalize_objects else kernels.Linear
+    kernel = angle * linear(columns=range(1, 1 + digits.pca.shape[1]))
+    gp: dict[str, Any] = {
+        "kernel": kernel,
+        "inducing_points": _inducing_points(settings, digits, kernel),
+        "inducing_unit": 1.0,
+    }
+    if settings.model == "svgpvae":
+        return svgp.SVGPVAE(*parts, bound=settings.bound, **gp, **shared)
+    svigp = svgp.SVIGP if settings.model == "svigp" else OriginalSVIGP
+    return svigp(parts[1], **gp, **shared)
+
+
+def _inducing_points(settings: Settings, digits: RotatedMNIST, kernel: kernels.Kernel) -> np.ndarray:
+    """Where inducing points start, (m, 1 + M): angle and object vector."""
+    m = settings.num_inducing
+    features = digits.train.aux[:, 1:]
+    if m > len(features):
+        raise ValueError(f"{m} inducing points are more than the {len(features)} data points")
+    if settings.inducing_start == "k_means":
+        return inducing.k_means(features, m, seed=settings.seed)
+    if settings.inducing_start == "greedy":
+        return inducing.greedy_variance(features, m, kernel)
+    angles = np.unique(np.concatenate([digits.train.aux[:, 1], digits.test.aux[:, 1]]))
+    if settings.inducing_start == "kde":
+        return inducing.kde_per_angle(digits.train.aux[:, 2:], angles, m)
+    if m % len(angles):
+        raise ValueError(f"--inducing_start=grid takes a multiple of the {len(angles)} angles, got {m} inducing points")
+    counts = [len(angles), m // len(angles)] + [1] * (features.shape[1] - 2)  # angles times the first component
+    return inducing.grid(features.min(axis=0), features.max(axis=0), counts)
+
+
+def _objective(settings: Settings) -> objectives.Objective:
+    if settings.model != "svgpvae" or settings.objective == "elbo":
+        return objectives.ELBO(settings.beta)
+    geco = {"geco": objectives.GECO, "original_geco": objectives.OriginalGECO}
+    return geco[settings.objective](settings.tolerance)

@@ -1,0 +1,135 @@
+"""GPPVAE (Casale et al. 2018): an ordinary encoder, and a low-rank GP over the latents of all data."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import tree
+
+from svgp_vae_tf.errors import DataError
+from svgp_vae_tf.kernels import Kernel
+from svgp_vae_tf.math import low_rank
+from svgp_vae_tf.models import checks
+from svgp_vae_tf.models.base import LatentModel
+from svgp_vae_tf.models.prediction import CHUNK
+from svgp_vae_tf.objectives import ElboTerms
+from svgp_vae_tf.priors.base import LatentPosterior
+from svgp_vae_tf.priors.low_rank_gp import LowRankGP
+
+ENCODED_AT_ONCE = 4 * CHUNK
+
+
+@keras.saving.register_keras_serializable(package="svgp_vae_tf")
+class GPPVAE(LatentModel):
+    """The GP prior VAE of Casale et al.: z_l ~ N(0, V V^T + alpha I) over all data, q(z | y) the encoder's own.
+
+    At each step all N data are encoded for the sums the prior needs; the gradient then comes from a mini-batch, by a
+    Taylor expansion in these sums (`math.low_rank`). The data must therefore be at hand: `fit` with arrays holds them,
+    a `tf.data.Dataset` needs a call of `hold` before. For staged training give networks that are trained, and freeze
+    them.
+
+    Args:
+        encoder, decoder, kwargs: see `LatentModel`.
+        kernel: covariance over views, the first columns of the features; the others are the object's vector.
+        views: the Q distinct views of the training data, (Q, C).
+        num_data: N.
+        noise_variance: alpha at the start.
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        *,
+        kernel: Kernel,
+        views: np.ndarray,
+        num_data: int | None,
+        noise_variance: float = 0.1,
+        **kwargs,
+    ) -> None:
+        super().__init__(encoder, decoder, LowRankGP(kernel, views, num_data, noise_variance), **kwargs)
+        self._held: tuple[Any, tf.Tensor] | None = None
+
+    def hold(self, aux: Any, observations: Any) -> None:
+        """Keep all training data at hand, for training and evaluation. They are not saved with the model.
+
+        Args:
+            aux, observations: arrays of all N data, as for `fit`.
+
+        Raises:
+            DataError: for arrays that cannot be used, or are not N.
+        """
+        aux, observations = checks.check_arrays(aux, observations, self.leading_axes, self.prior.num_data)
+        self.features(aux)
+        self._ensure_built(observations.shape)
+        # outside of Keras' tracking: plain tensors, made once
+        self._held = (tree.map_structure(tf.constant, aux), tf.constant(observations))
+
+    def fit(self, x: Any = None, y: Any = None, **kwargs) -> keras.callbacks.History:
+        if checks.is_array_like(x) and y is not None:
+            if kwargs.get("validation_split"):
+                raise DataError("the prior is over all data: give validation_data in the place of validation_split")
+            self.hold(x, y)
+        return super().fit(x, y, **kwargs)
+
+    def _all_data(self) -> tuple[Any, tf.Tensor]:
+        if self._held is None:
+            raise DataError("GPPVAE needs all of its training data at each step: call hold(aux, observations) first")
+        return self._held
+
+    def _posterior(self, features: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> LatentPosterior:
+        return self.prior(features, mean, variance, whole=self._whole())
+
+    def _whole(self) -> low_rank.Sums:
+        """Sums over all data with the present networks, in parts, so that memory does not grow with N."""
+        aux, observations = self._all_data()
+        parts = []
+        for start in range(0, len(observations), ENCODED_AT_ONCE):
+            part = slice(start, start + ENCODED_AT_ONCE)
+            features = self.features(tree.map_structure(lambda a, part=part: a[part], aux))
+            parts.append(self.prior.total(features, *self.encode(observations[part], features=features)))
+        return low_rank.Sums(*(tf.add_n(list(arrays)) for arrays in zip(*parts, strict=True)))
+
+    def _prior_config(self) -> dict[str, Any]:
+        config = self.prior.get_config()
+        return {name: config[name] for name in ("kernel", "views", "num_data", "noise_variance")}
+
+
+@keras.saving.register_keras_serializable(package="svgp_vae_tf")
+class OriginalGPPVAE(GPPVAE):
+    """GPPVAE with the objective of the original rotated-MNIST program, kept to explain its published figure.
+
+    With a, B, c the gradients of the negative log prior at one sample Z of all latents, that program minimises
+
+        - log p(y | z) - ( sum_{i in b} [ <z_i, a_i> + <V_i, B_i> ] + alpha c ) - sum_il log(s2_il) / 2
+
+    per batch, where Casale et al. have a plus before the bracket, b/N before alpha c, and a, B, c as constants. Here
+    the gradient flows through them, and z is another sample than Z. What is minimised is no bound on anything;
+    `evaluate` reports the terms of `GPPVAE`.
+    """
+
+    def elbo_terms(self, aux: Any, observations: tf.Tensor, training: bool = False) -> ElboTerms:
+        if not training:
+            return super().elbo_terms(aux, observations)
+        all_aux, all_observations = self._all_data()
+        all_features = self.features(all_aux)
+        mean, variance = self.encode(all_observations, training)
+        v = self.prior.factor(all_features)
+        first = tf.cast(self.sample_latents(mean, variance), v.dtype)
+        coefficients = low_rank.taylor_coefficients(v, self.prior.noise_variance, first)
+        rows = _rows_of(self.features(aux), all_features)
+        mean, variance, v = (tf.gather(x, rows) for x in (mean, variance, v))
+        latents = self.sample_latents(mean, variance)
+        term = tf.reduce_sum(tf.cast(latents, v.dtype) * tf.gather(coefficients.a, rows))
+        term += tf.reduce_sum(v * tf.gather(coefficients.b, rows)) + self.prior.noise_variance * coefficients.c
+        penalty = -(term + 0.5 * tf.reduce_sum(tf.math.log(variance))) / tf.cast(tf.shape(rows)[0], v.dtype)
+        return self._terms(self.decode(latents, training), observations, penalty)
+
+
+def _rows_of(features: tf.Tensor, all_features: tf.Tensor) -> tf.Tensor:
+    """Where the rows of a batch are among all data, (b,)."""
+    equal = tf.reduce_all(features[:, tf.newaxis] == all_features[tf.newaxis], axis=-1)
+    found = tf.debugging.assert_equal(tf.reduce_all(tf.reduce_any(equal, axis=-1)), True, "data that were not held")
+    with tf.control_dependencies([found] if found is not None else []):
+        return tf.argmax(tf.cast(equal, tf.int32), axis=-1)

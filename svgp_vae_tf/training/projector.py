@@ -1,0 +1,68 @@
+"""Vectors for TensorBoard's embedding projector, which looks for these files in a folder of logs."""
+
+import os
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+CONFIG = """embeddings {{
+  tensor_name: "{name}"
+  tensor_path: "{name}.tsv"
+  metadata_path: "{name}_labels.tsv"
+{sprite}}}
+"""
+SPRITE = """  sprite {{
+    image_path: "{name}.png"
+    single_image_dim: {width}
+    single_image_dim: {height}
+  }}
+"""
+
+
+def write_projector(
+    folder: str,
+    name: str,
+    vectors: np.ndarray,
+    labels: Mapping[str, Sequence[object]],
+    images: np.ndarray | None = None,
+) -> None:
+    """Write vectors, what is known of each, and a picture of each.
+
+    Args:
+        folder: a TensorBoard log folder.
+        name: of the vectors, also of the files.
+        vectors: shape (n, M).
+        labels: columns of n entries by name.
+        images: grey pictures, (n, height, width), shown from their smallest to their largest value.
+
+    Raises:
+        ValueError: if the numbers of vectors, labels and images differ.
+    """
+    count = len(vectors)
+    columns = {"index": range(count), **labels}  # a single column would be read without its name
+    for key, column in [*columns.items(), *([("images", images)] if images is not None else [])]:
+        if len(column) != count:
+            raise ValueError(f"there are {count} vectors, but {len(column)} entries of {key}")
+    os.makedirs(folder, exist_ok=True)
+    np.savetxt(os.path.join(folder, f"{name}.tsv"), vectors, fmt="%.6g", delimiter="\t")
+    rows = ["\t".join(columns), *("\t".join(map(str, row)) for row in zip(*columns.values(), strict=True))]
+    with open(os.path.join(folder, f"{name}_labels.tsv"), "w") as file:
+        file.write("\n".join(rows) + "\n")
+    sprite = ""
+    if images is not None:
+        _save_sprite(os.path.join(folder, f"{name}.png"), images)
+        sprite = SPRITE.format(name=name, width=images.shape[2], height=images.shape[1])
+    with open(os.path.join(folder, "projector_config.pbtxt"), "w") as file:
+        file.write(CONFIG.format(name=name, sprite=sprite))
+
+
+def _save_sprite(path: str, images: np.ndarray) -> None:
+    """One square picture of all, row by row."""
+    from matplotlib import image as writer
+
+    count, height, width = images.shape
+    side = int(np.ceil(np.sqrt(count)))
+    padded = np.full((side * side, height, width), images.min(), dtype=np.float64)
+    padded[:count] = images
+    sheet = padded.reshape(side, side, height, width).swapaxes(1, 2).reshape(side * height, side * width)
+    writer.imsave(path, sheet, cmap="gray")
