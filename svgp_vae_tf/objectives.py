@@ -80,12 +80,14 @@ class GECO(Objective):
         multiplier_bounds: lambda stays between these.
     """
 
+    INITIAL_MULTIPLIER = 4e3
+
     def __init__(
         self,
         tolerance: float,
         decay: float = 0.99,
-        initial_multiplier: float = 4e3,
-        multiplier_bounds: tuple[float, float] = (1.0, 4e7),
+        initial_multiplier: float = INITIAL_MULTIPLIER,
+        multiplier_bounds: tuple[float, float] = (1.0, 4e5),
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
