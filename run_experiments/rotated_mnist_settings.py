@@ -36,6 +36,7 @@ class Settings:
     images_per_digit: int = 400
     data_seed: int = 0
     eval_shuffle: bool = False
+    num_scores: int = 8
     model: str = "svgpvae"
     bound: str = "hensman"
     num_inducing: int = 32
@@ -74,7 +75,15 @@ class Settings:
         ):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"unknown {name} {getattr(self, name)!r}; choose one of {', '.join(allowed)}")
-        for name in ("num_inducing", "num_latents", "batch_size", "epochs", "evaluate_every", "images_per_digit"):
+        for name in (
+            "num_inducing",
+            "num_latents",
+            "batch_size",
+            "epochs",
+            "evaluate_every",
+            "images_per_digit",
+            "num_scores",
+        ):
             if getattr(self, name) < 1:
                 raise ValueError(f"--{name} must be at least 1, got {getattr(self, name)}")
         for name in ("tolerance", "max_multiplier", "noise_stddev", "learning_rate", "final_learning_rate"):
@@ -111,6 +120,7 @@ def define_flags() -> None:
     flags.DEFINE_integer("images_per_digit", d.images_per_digit, "Images of each digit, before rotation.")
     flags.DEFINE_integer("data_seed", d.data_seed, "Of the choice of images, held-out angle and split.")
     flags.DEFINE_bool("eval_shuffle", d.eval_shuffle, "Shuffle the evaluation split; changes the draws after it.")
+    flags.DEFINE_integer("num_scores", d.num_scores, "Entries M of an object's vector.")
     flags.DEFINE_enum("model", d.model, MODELS, "Which model.")
     flags.DEFINE_enum("bound", d.bound, BOUNDS, "Regulariser of svgpvae.")
     flags.DEFINE_integer("num_inducing", d.num_inducing, "Inducing points m.")

@@ -162,3 +162,56 @@ def image_rows(rows: Mapping[str, np.ndarray]) -> Figure:
             _bare(axis)
         axes[0].set_ylabel(name)
     return figure
+
+
+def against_epochs(lines: Mapping[str, Sequence[tuple[float, float]]], ylabel: str, mark: float) -> Figure:
+    """Measures (epoch, value) during training; runs that differ in their seed alone share a colour.
+
+    Args:
+        lines: by name; what comes before "_seed" tells runs apart.
+        ylabel: what the values are.
+        mark: a value to draw a line at.
+    """
+    figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+    axis = figure.subplots()
+    kinds = list(dict.fromkeys(name.rsplit("_seed", 1)[0] for name in lines))
+    for kind in kinds:
+        same = [values for name, values in lines.items() if name.rsplit("_seed", 1)[0] == kind]
+        for i, values in enumerate(same):
+            x, y = zip(*values, strict=True)
+            axis.plot(x, y, color=f"C{kinds.index(kind)}", linewidth=1, label=None if i else kind.replace("_", " "))
+    axis.axhline(mark, color="black", linestyle=":", label=f"{mark:g}")
+    axis.set(xlabel="epoch", ylabel=ylabel, yscale="log", xscale="log")
+    axis.legend(fontsize="small")
+    axis.grid(alpha=0.3, which="both")
+    return figure
+
+
+def labelled_points(lines: Mapping[str, Sequence[tuple[float, float, str]]], xlabel: str, ylabel: str) -> Figure:
+    """Lines through points (x, y, label), each point with its label."""
+    figure = Figure(figsize=(5.2, 3.6), layout="constrained")
+    axis = figure.subplots()
+    for name, points in lines.items():
+        axis.plot([x for x, _, _ in points], [y for _, y, _ in points], "o-", label=name)
+        for x, y, label in points:
+            axis.annotate(label, (x, y), textcoords="offset points", xytext=(4, 5), fontsize="small")
+    axis.set(xlabel=xlabel, ylabel=ylabel, xlim=(0, None))
+    axis.legend(fontsize="small")
+    axis.grid(alpha=0.3)
+    return figure
+
+
+def panels_against(
+    xlabel: str, x: Sequence[float], panels: Mapping[str, Sequence[float]], logarithmic: bool = False
+) -> Figure:
+    """One panel for each measure, all against x; zero in sight unless both axes are logarithmic."""
+    figure = Figure(figsize=(3.4 * len(panels), 3.0), layout="constrained")
+    for axis, (title, values) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
+        axis.plot(x, values, "o-")
+        axis.set(title=title, xlabel=xlabel)
+        if logarithmic:
+            axis.set(xscale="log", yscale="log")
+        else:
+            axis.set(ylim=(0, None))
+        axis.grid(alpha=0.3, which="both")
+    return figure

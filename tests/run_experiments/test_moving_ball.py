@@ -173,9 +173,9 @@ def test_every_figure_is_drawn_from_short_runs(tmp_path, monkeypatch):
     small = {"steps": 2, "steps_per_epoch": 1, "num_test_videos": 4, "batch_size": 2}
     monkeypatch.setattr(reproduce, "SMOKE", small)
     monkeypatch.setattr(
-        reproduce, "TARGETS", {name: dict(list(runs.items())[-2:]) for name, runs in reproduce.TARGETS.items()}
+        reproduce, "BALL_RUNS", {name: dict(list(runs.items())[-2:]) for name, runs in reproduce.BALL_RUNS.items()}
     )
-    for target in reproduce.TARGETS:
+    for target in reproduce.BALL_RUNS:
         path = reproduce.reproduce(target, "smoke", str(tmp_path / "runs"), str(tmp_path / "results"))
         assert os.path.getsize(path) > 1000
         report = run_folder.read_json(path.replace(".png", ".json"))

@@ -1,0 +1,107 @@
+"""Table 1 and Figures 5 to 7: averages over seeds, what is missing, and every target once on a few digits."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+from run_experiments import inducing_bias, reproduce, rotated_mnist_targets, run_folder
+from svgp_vae_tf.kernels import SquaredExponential
+from tests.models import problems
+
+TINY = {**rotated_mnist_targets.SMOKE, "images_per_digit": 20, "num_latents": 3, "epochs": 1}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> str:
+    return str(tmp_path_factory.mktemp("reproduce"))
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch):
+    monkeypatch.setattr(rotated_mnist_targets, "SMOKE", TINY)
+    monkeypatch.setattr(rotated_mnist_targets, "DIGITS", ("3", "36"))
+    monkeypatch.setattr(rotated_mnist_targets, "COUNTS", (2,))
+
+
+def make(target: str, folder: str, **kwargs) -> dict:
+    path = reproduce.reproduce(target, "smoke", os.path.join(folder, "runs"), os.path.join(folder, "results"), **kwargs)
+    assert os.path.getsize(path) > 1000
+    return run_folder.read_json(path.replace(".png", ".json"))
+
+
+def test_table1_trains_every_row_beside_the_papers_numbers(folder):
+    report = make("table1", folder)
+    assert report["missing"] == []
+    assert set(report["table"]) == set(rotated_mnist_targets.ROWS)
+    for row in report["table"].values():
+        assert row["epochs"] == [1]
+        assert np.isfinite(row["test_mse_sampled"]["mean"])
+    assert report["table"]["cvae"]["paper"]["mean"] == 0.0796
+    staged = report["runs"]["gppvae_seed0"]["settings"]
+    assert staged["start_from"].endswith("vae100_seed0")
+    assert not staged["train_networks"]
+
+
+@pytest.mark.parametrize("target", ["figure5", "bias"])
+def test_targets_of_the_tables_runs_train_nothing_again(target, folder, monkeypatch):
+    make("table1", folder)
+    monkeypatch.setattr(reproduce.rotated_mnist, "run", lambda *args, **kwargs: pytest.fail("trained again"))
+    report = make(target, folder)
+    if target == "figure5":
+        assert set(report["test_mse_mean"]) == set(rotated_mnist_targets.LABELS)
+    else:
+        assert [row["batch_size"] for row in report["rows"]] == [32, 64, 128]
+
+
+def test_figure6_and_figure7_run(folder):
+    points = make("figure6", folder)["points"]
+    assert [label for _, _, label in points["SVGP-VAE"]] == ["m = 2"]
+    assert [label for _, _, label in points["GPPVAE, joint"]] == ["M = 2"]
+    rows = make("figure7", folder)["rows"]
+    assert [row["digits"] for row in rows] == [1, 2]
+    assert rows[1]["num_data"] == 2 * rows[0]["num_data"]
+    for row in rows:
+        assert row["microseconds_per_image"] > 0
+        assert row["peak_memory_mb"] > row["data_mb"] > 0
+
+
+def test_finished_runs_are_averaged_and_missing_ones_named(tmp_path):
+    for seed, mse in ((0, 0.1), (2, 0.3)):
+        path = tmp_path / "table1" / f"cvae_seed{seed}"
+        os.makedirs(path)
+        metrics = {"epochs": 5, "test_mse_sampled": mse, "test_mse_mean": mse, "seconds_per_epoch": 1.0}
+        (path / "config.json").write_text(json.dumps({"settings": {"model": "cvae", "seed": seed}}))
+        (path / "metrics.json").write_text(json.dumps(metrics))
+        (path / "history.csv").write_text("step,test_mse_sampled,seconds_per_epoch\n16,0.1,1\n")
+    path = reproduce.reproduce("table1", "full", str(tmp_path), str(tmp_path), training=False, seeds=[0, 1, 2])
+    report = run_folder.read_json(path.replace(".png", ".json"))
+    row = report["table"]["cvae"]
+    assert row["seeds"] == [0, 2]
+    assert row["test_mse_sampled"]["mean"] == pytest.approx(0.2)
+    assert row["test_mse_sampled"]["std"] == pytest.approx(np.std([0.1, 0.3], ddof=1))
+    assert "cvae_seed1" in report["missing"]
+
+
+def test_an_empty_folder_is_an_error(tmp_path):
+    with pytest.raises(run_folder.RunFolderError, match="no run of table1 has finished"):
+        reproduce.reproduce("table1", "full", str(tmp_path), str(tmp_path), training=False)
+
+
+def test_time_to_a_mean_squared_error():
+    history = [{"epoch": 10 * i, "seconds_per_epoch": 2.0, "test_mse_sampled": 0.1 / i} for i in (1, 2, 3)]
+    assert rotated_mnist_targets.first_below(history, 0.05) == {"epochs": 20, "seconds": 40.0}
+    assert rotated_mnist_targets.first_below(history, 0.01) is None
+
+
+def test_bias_vanishes_with_all_data_and_shrinks_with_the_batch():
+    model = problems.make("hensman", problems.N, kernel=SquaredExponential(1.5))
+    aux, values = problems.data_set()
+    model._ensure_built(values.shape)
+    small, large, whole = inducing_bias.bias(model, aux, values, (4, 12, 24, 99), draws=200)
+    for name in ("mu", "A"):
+        assert whole[f"{name}_bias"] < 1e-9
+        assert large[f"{name}_spread"] < small[f"{name}_spread"]
+        assert large[f"{name}_bias"] < small[f"{name}_bias"]
+    assert small["A_bias"] > 5 * small["A_bias_noise"]  # 1 / (1 + S) is not linear in S
