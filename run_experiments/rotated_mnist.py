@@ -150,6 +150,7 @@ def run(settings: Settings, output_dir: str, resume: bool = False, verbose: int 
         RunFolderError: if the folder cannot be used.
     """
     settings.check()
+    run_folder.make_repeatable()
     digits = load_data(settings)
     model = build_model(settings, digits)
     if isinstance(model, svgp.GPPVAE):

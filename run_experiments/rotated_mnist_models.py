@@ -111,10 +111,5 @@ def _inducing_points(settings: Settings, digits: RotatedMNIST, kernel: kernels.K
 def _objective(settings: Settings) -> objectives.Objective:
     if settings.model != "svgpvae" or settings.objective == "elbo":
         return objectives.ELBO(settings.beta)
-    if settings.objective == "original_geco":
-        return objectives.OriginalGECO(settings.tolerance)
-    start = min(objectives.GECO.INITIAL_MULTIPLIER, settings.max_multiplier)
-    low = min(1.0, start)
-    return objectives.GECO(
-        settings.tolerance, initial_multiplier=start, multiplier_bounds=(low, settings.max_multiplier)
-    )
+    geco = {"geco": objectives.GECO, "original_geco": objectives.OriginalGECO}
+    return geco[settings.objective](settings.tolerance)

@@ -45,7 +45,6 @@ class Settings:
     normalize_objects: bool = False
     objective: str = "geco"
     tolerance: float = 0.02
-    max_multiplier: float = 4e5
     beta: float = 1.0
     noise_stddev: float = 0.01
     variance_bounds: tuple[float, float] = (1e-3, 10.0)
@@ -86,7 +85,7 @@ class Settings:
         ):
             if getattr(self, name) < 1:
                 raise ValueError(f"--{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("tolerance", "max_multiplier", "noise_stddev", "learning_rate", "final_learning_rate"):
+        for name in ("tolerance", "noise_stddev", "learning_rate", "final_learning_rate"):
             if not 0.0 < getattr(self, name) < np.inf:
                 raise ValueError(f"--{name} must be positive and finite, got {getattr(self, name)}")
         if not 0.0 < self.adam_beta_2 < 1.0:
@@ -135,7 +134,6 @@ def define_flags() -> None:
     flags.DEFINE_bool("normalize_objects", d.normalize_objects, "Cosine in the place of the dot product of objects.")
     flags.DEFINE_enum("objective", d.objective, OBJECTIVES, "What svgpvae's training minimises.")
     flags.DEFINE_float("tolerance", d.tolerance, "Mean squared error that GECO asks for.")
-    flags.DEFINE_float("max_multiplier", d.max_multiplier, "Upper bound of GECO's multiplier, per example.")
     flags.DEFINE_float("beta", d.beta, "Weight of the KL with --objective=elbo and in the other models.")
     flags.DEFINE_float("noise_stddev", None, BY_MODEL + "Of the pixels, with --objective=elbo and in the other models.")
     flags.DEFINE_list(

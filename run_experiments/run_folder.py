@@ -10,6 +10,7 @@ from importlib import metadata
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from svgp_vae_tf.training import callbacks
 
@@ -79,6 +80,14 @@ class RunFolder:
                 if name not in may_change and old != value:
                     raise RunFolderError(f"the run in {self.path} has --{name}={old}, not {value}: resume it with that")
         write_json(self.config, {"settings": settings, "sessions": [*sessions, provenance()]})
+
+
+def make_repeatable() -> None:
+    """Let processes with one seed compute the same numbers, bit for bit, on one machine.
+
+    TensorFlow's graph optimiser regroups sums of convolutional networks in another order in each process.
+    """
+    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
 
 
 def provenance() -> dict[str, Any]:

@@ -21,6 +21,8 @@ class ElboTerms(NamedTuple):
     """The regulariser, shape (batch,)."""
     mse: tf.Tensor
     """Mean squared error of the decoded mean, shape (batch,)."""
+    num_values: tf.Tensor
+    """K, the observed values (pixels) of an example, shape ()."""
 
 
 class Objective(keras.layers.Layer):
@@ -69,38 +71,43 @@ class GECO(Objective):
 
         loss = c + kl / lambda        C <- decay C + (1 - decay) mean(c)        log lambda <- log lambda + C
 
-    The Lagrangian kl + lambda c is divided by lambda, and log lambda is bounded, so that nothing overflows. Both start
-    at the constraint's side: Adam remembers the squares of early gradients for thousands of steps, and large early
-    gradients of the KL would leave the reconstruction hardly any step (see docs/rotated_mnist.md).
+    The Lagrangian kl + lambda c is divided by lambda, so that nothing overflows. With K values per example,
+
+        lambda = K / (2 tolerance)
+
+    makes it the negative ELBO of Gaussian noise whose variance is the tolerance (times a constant). There lambda starts,
+    and above it does not go: while the tolerance is out of reach, training is that of an ordinary ELBO, and once it is
+    reached, lambda falls and the KL gains weight (docs/rotated_mnist.md).
 
     Args:
         tolerance: the mean squared error to reach, in squared units of the observations.
         decay: of the moving average, from 0 to below 1; the first step starts it.
-        initial_multiplier: lambda at the start.
-        multiplier_bounds: lambda stays between these.
+        initial_multiplier: lambda at the start; None for its upper bound.
+        multiplier_bounds: lambda stays between these; an upper bound of None is K / (2 tolerance).
     """
-
-    INITIAL_MULTIPLIER = 4e3
 
     def __init__(
         self,
         tolerance: float,
         decay: float = 0.99,
-        initial_multiplier: float = INITIAL_MULTIPLIER,
-        multiplier_bounds: tuple[float, float] = (1.0, 4e5),
+        initial_multiplier: float | None = None,
+        multiplier_bounds: tuple[float, float | None] = (1.0, None),
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
-        low, high = (float(bound) for bound in multiplier_bounds)
+        low, high = (None if bound is None else float(bound) for bound in multiplier_bounds)
         if not 0.0 < tolerance < math.inf:
             raise ValueError(f"tolerance must be positive and finite, got {tolerance}")
         if not 0.0 <= decay < 1.0:
             raise ValueError(f"decay must be from 0 to below 1, got {decay}")
-        if not 0.0 < low <= initial_multiplier <= high:
-            raise ValueError(f"initial_multiplier {initial_multiplier} must be positive and within {low}, {high}")
+        if low is None or not 0.0 < low <= (math.inf if high is None else high):
+            raise ValueError(f"multiplier_bounds must be positive and rising, got {multiplier_bounds}")
+        if initial_multiplier is not None and not low <= initial_multiplier <= (math.inf if high is None else high):
+            raise ValueError(f"initial_multiplier {initial_multiplier} must be within {multiplier_bounds}")
         self.tolerance, self.decay = float(tolerance), float(decay)
-        self.initial_multiplier, self.multiplier_bounds = float(initial_multiplier), (low, high)
-        self._log_multiplier = self._state_weight("log_multiplier", math.log(initial_multiplier))
+        self.initial_multiplier = None if initial_multiplier is None else float(initial_multiplier)
+        self.multiplier_bounds = (low, high)
+        self._log_multiplier = self._state_weight("log_multiplier", math.log(self.initial_multiplier or 1.0))
         self._constraint = self._state_weight("constraint", 0.0)
         self._started = self._state_weight("started", 0.0)
 
@@ -113,24 +120,32 @@ class GECO(Objective):
 
     def call(self, terms: ElboTerms, training: bool = False) -> tf.Tensor:
         constraint = terms.mse - self.tolerance
-        multiplier = tf.exp(tf.convert_to_tensor(self._log_multiplier))
+        lowest, highest = self._log_bounds(terms.num_values)
+        log_multiplier = tf.convert_to_tensor(self._log_multiplier)
+        if self.initial_multiplier is None:
+            log_multiplier = tf.where(tf.convert_to_tensor(self._started) > 0, log_multiplier, highest)
         if training:
-            self._step(constraint)
-        return self._loss(constraint, terms.kl, multiplier)
+            average = self._average(constraint)
+            self._constraint.assign(average)
+            self._log_multiplier.assign(tf.clip_by_value(log_multiplier + average, lowest, highest))
+            self._started.assign(1.0)
+        return self._loss(constraint, terms.kl, tf.exp(log_multiplier))
+
+    def _log_bounds(self, num_values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        low, high = self.multiplier_bounds
+        largest = tf.cast(num_values, self.variable_dtype) / (2.0 * self.tolerance) if high is None else high
+        highest = tf.cast(tf.math.log(largest), self.variable_dtype)
+        return tf.minimum(tf.cast(math.log(low), highest.dtype), highest), highest
 
     def _loss(self, constraint: tf.Tensor, kl: tf.Tensor, multiplier: tf.Tensor) -> tf.Tensor:
         return constraint + kl / multiplier
 
-    def _step(self, constraint: tf.Tensor) -> None:
+    def _average(self, constraint: tf.Tensor) -> tf.Tensor:
+        """The moving average of the constraint, this batch included."""
         count = sum_over_replicas(tf.cast(tf.shape(constraint)[0], constraint.dtype))
         mean = sum_over_replicas(tf.reduce_sum(tf.stop_gradient(constraint))) / count
         decay = self.decay * tf.convert_to_tensor(self._started)
-        average = decay * tf.convert_to_tensor(self._constraint) + (1.0 - decay) * mean
-        low, high = (math.log(bound) for bound in self.multiplier_bounds)
-        raised = tf.convert_to_tensor(self._log_multiplier) + average
-        self._constraint.assign(average)
-        self._log_multiplier.assign(tf.clip_by_value(raised, low, high))
-        self._started.assign(1.0)
+        return decay * tf.convert_to_tensor(self._constraint) + (1.0 - decay) * mean
 
     def state(self) -> dict[str, tf.Tensor]:
         return {
@@ -154,8 +169,8 @@ class OriginalGECO(GECO):
         self,
         tolerance: float,
         decay: float = 0.99,
-        initial_multiplier: float = 1.0,
-        multiplier_bounds: tuple[float, float] = (1e-300, float(np.finfo(np.float64).max)),
+        initial_multiplier: float | None = 1.0,
+        multiplier_bounds: tuple[float, float | None] = (1e-300, float(np.finfo(np.float64).max)),
         **kwargs,
     ) -> None:
         super().__init__(tolerance, decay, initial_multiplier, multiplier_bounds, **kwargs)

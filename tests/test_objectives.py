@@ -7,11 +7,11 @@ import tensorflow as tf
 
 from svgp_vae_tf.objectives import ELBO, GECO, ElboTerms, OriginalGECO
 
-TERMS = ElboTerms(tf.constant([-3.0, -5.0]), tf.constant([0.5, 2.0]), tf.constant([0.1, 0.3]))
+TERMS = ElboTerms(tf.constant([-3.0, -5.0]), tf.constant([0.5, 2.0]), tf.constant([0.1, 0.3]), tf.constant(8))
 
 
 def terms_of(mse: float) -> ElboTerms:
-    return ElboTerms(tf.zeros(2), tf.constant([2.0, 4.0]), tf.constant([mse - 0.01, mse + 0.01]))
+    return ElboTerms(tf.zeros(2), tf.constant([2.0, 4.0]), tf.constant([mse - 0.01, mse + 0.01]), tf.constant(8))
 
 
 @pytest.mark.parametrize(("beta", "expected"), [(1.0, [3.5, 7.0]), (0.0, [3.0, 5.0]), (4.0, [5.0, 13.0])])
@@ -43,7 +43,8 @@ def test_a_negative_weight_is_an_error(beta):
         ({"tolerance": 0.0}, "tolerance"),
         ({"tolerance": float("nan")}, "tolerance"),
         ({"tolerance": 1.0, "decay": 1.0}, "decay"),
-        ({"tolerance": 1.0, "initial_multiplier": 1e9}, "initial_multiplier"),
+        ({"tolerance": 1.0, "initial_multiplier": 9.0, "multiplier_bounds": (1.0, 8.0)}, "initial_multiplier"),
+        ({"tolerance": 1.0, "multiplier_bounds": (0.0, 8.0)}, "multiplier_bounds"),
     ],
 )
 def test_bad_settings_of_geco_are_errors(arguments, message):
@@ -53,7 +54,7 @@ def test_bad_settings_of_geco_are_errors(arguments, message):
 
 def test_the_constraint_and_the_multiplier_move_as_worked_out_by_hand():
     """Batch means .12, .08, .05, .019 at tolerance .02: specification G5 of the published equations."""
-    objective = GECO(0.02, initial_multiplier=1.0)
+    objective = GECO(0.02, initial_multiplier=1.0, multiplier_bounds=(1.0, 100.0))
     averages, used = [], []
     for mse in (0.12, 0.08, 0.05, 0.019):
         used.append(np.exp(objective.state()["log_multiplier"]))
@@ -87,3 +88,15 @@ def test_the_multiplier_stays_within_its_bounds():
 
 def test_the_multiplier_and_the_average_are_weights_that_are_saved():
     assert len(GECO(0.02).non_trainable_weights) == 3
+
+
+def test_it_starts_as_the_elbo_with_noise_variance_at_the_tolerance_and_goes_no_higher():
+    """K / (2 s2) mse + kl is the negative Gaussian ELBO but for a constant; here divided by the multiplier."""
+    objective, multiplier = GECO(0.02), 8 / (2 * 0.02)
+    for _ in range(3):
+        np.testing.assert_allclose(objective(terms_of(0.12)), [0.09 + 2.0 / multiplier, 0.11 + 4.0 / multiplier], 1e-5)
+        objective(terms_of(0.12), training=True)
+    assert float(objective.state()["log_multiplier"]) == pytest.approx(np.log(multiplier))
+    for _ in range(300):
+        objective(terms_of(0.011), training=True)
+    assert float(objective.state()["log_multiplier"]) < np.log(multiplier)

@@ -306,7 +306,7 @@ def test_geco_objective_and_its_gradients_agree(case):
         values = objective(case, prior)
         error = tf.ones(len(images), tf.float64) * values["recon"] / len(images)
         kl = -tf.ones(len(images), tf.float64) * values["kl_term"] / len(images)
-        loss = tf.reduce_mean(geco(objectives.ElboTerms(error, kl, error), training=True))
+        loss = tf.reduce_mean(geco(objectives.ElboTerms(error, kl, error, tf.constant(784)), training=True))
     log_length_scale, log_amplitude, points = tape.gradient(loss, sources)
     average, multiplier = (float(geco.state()[name]) for name in ("constraint", "log_multiplier"))
     assert average == pytest.approx(float(case["obj_geco1_C_ma"]), rel=TOLERANCE)
