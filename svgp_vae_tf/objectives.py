@@ -75,9 +75,9 @@ class GECO(Objective):
 
         lambda = K / (2 tolerance)
 
-    makes it the negative ELBO of Gaussian noise whose variance is the tolerance (times a constant). There lambda starts,
-    and above it does not go: while the tolerance is out of reach, training is that of an ordinary ELBO, and once it is
-    reached, lambda falls and the KL gains weight (docs/rotated_mnist.md).
+    makes it the negative ELBO of Gaussian noise whose variance is the tolerance (times a constant). There lambda
+    starts, and above it does not go: while the tolerance is out of reach, training is that of an ordinary ELBO, and
+    once it is reached, lambda falls and the KL gains weight (docs/rotated_mnist.md).
 
     Args:
         tolerance: the mean squared error to reach, in squared units of the observations.
@@ -133,9 +133,11 @@ class GECO(Objective):
 
     def _log_bounds(self, num_values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         low, high = self.multiplier_bounds
-        largest = tf.cast(num_values, self.variable_dtype) / (2.0 * self.tolerance) if high is None else high
-        highest = tf.cast(tf.math.log(largest), self.variable_dtype)
-        return tf.minimum(tf.cast(math.log(low), highest.dtype), highest), highest
+        if high is None:
+            highest = tf.math.log(tf.cast(num_values, self.variable_dtype) / (2.0 * self.tolerance))
+        else:
+            highest = tf.constant(math.log(high), self.variable_dtype)
+        return tf.minimum(tf.constant(math.log(low), highest.dtype), highest), highest
 
     def _loss(self, constraint: tf.Tensor, kl: tf.Tensor, multiplier: tf.Tensor) -> tf.Tensor:
         return constraint + kl / multiplier
