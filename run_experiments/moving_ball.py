@@ -20,6 +20,7 @@ from data_generators import moving_ball as data
 from run_experiments import run_folder
 from run_experiments.moving_ball_settings import KERNELS, Settings, define_flags, settings_from_flags
 from svgp_vae_tf import kernels, networks, priors
+from svgp_vae_tf.models import NeuralProcessGPVAE
 from svgp_vae_tf.training import alignment, callbacks, figures
 
 RMSE_DEFINITION = (
@@ -62,6 +63,8 @@ def _gp_model(
 ) -> svgp.LatentModel:
     if settings.model == "gpvae":
         return svgp.GPVAE(encoder, decoder, kernel=kernel, **shared)
+    if settings.model == "neural_process":
+        return NeuralProcessGPVAE(encoder, decoder, kernel=kernel, **shared)
     first, last = settings.inducing_range or (0.0, settings.num_frames - 1.0)
     points = np.linspace(first, last, settings.num_inducing)[:, np.newaxis]
     if settings.bound == "original":

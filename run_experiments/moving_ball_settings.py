@@ -7,7 +7,7 @@ from absl import flags
 
 from svgp_vae_tf import kernels
 
-MODELS = ("svgpvae", "gpvae", "vae")
+MODELS = ("svgpvae", "gpvae", "neural_process", "vae")
 BOUNDS = ("hensman", "titsias", "original")
 KERNELS = {
     "squared_exponential": kernels.SquaredExponential,

@@ -3,6 +3,18 @@
 from svgp_vae_tf.models.base import LatentModel
 from svgp_vae_tf.models.baselines import CVAE, GPVAE, SVIGP, VAE, OriginalSVIGP
 from svgp_vae_tf.models.gppvae import GPPVAE, OriginalGPPVAE
+from svgp_vae_tf.models.neural_process import NeuralProcessGPVAE
 from svgp_vae_tf.models.svgp_vae import SVGPVAE
 
-__all__ = ["CVAE", "GPPVAE", "GPVAE", "SVGPVAE", "SVIGP", "VAE", "LatentModel", "OriginalGPPVAE", "OriginalSVIGP"]
+__all__ = [
+    "CVAE",
+    "GPPVAE",
+    "GPVAE",
+    "SVGPVAE",
+    "SVIGP",
+    "VAE",
+    "LatentModel",
+    "NeuralProcessGPVAE",
+    "OriginalGPPVAE",
+    "OriginalSVIGP",
+]

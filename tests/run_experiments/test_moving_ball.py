@@ -58,7 +58,7 @@ def test_the_saved_model_answers_for_the_test_videos(trained):
     assert model.predict(test.times, verbose=0).shape == test.frames.shape
 
 
-@pytest.mark.parametrize("model", ["gpvae", "vae"])
+@pytest.mark.parametrize("model", ["gpvae", "neural_process", "vae"])
 def test_other_models_run(model, tmp_path):
     metrics = moving_ball.run(dataclasses.replace(TINY, model=model), str(tmp_path / "run"), verbose=0)
     assert np.isfinite(metrics["rmse"])

@@ -1,0 +1,76 @@
+"""GP-VAE trained by predicting part of each series from the rest: the neural-process objective of Pearce (2020)."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from svgp_vae_tf.errors import DataError
+from svgp_vae_tf.math import exact_posterior, gaussians
+from svgp_vae_tf.models.baselines import GPVAE
+from svgp_vae_tf.objectives import ElboTerms
+from svgp_vae_tf.priors.base import channels_first, with_latent_axis
+
+SMALLEST = 2
+"""Points at least in the context, and outside of it."""
+
+
+@keras.saving.register_keras_serializable(package="svgp_vae_tf")
+class NeuralProcessGPVAE(GPVAE):
+    """A `GPVAE` that maximises a bound on log p(y_D | y_C): targets D given a random context C of each series.
+
+        E_q(z | y)[ sum_{t in D} log p(y_t | z_t) ] - KL,
+        KL = sum_l [ log Z_C - log Z + sum_{t in D} E_q(z | y)[ log N(z_t | y~_t, s2_t) ] ]
+
+    with q the posterior given the whole series, Z its marginal likelihood and Z_C that of the context (eq. 2). Each
+    step draws one size of the context, N(T/2, T/4) within 2 and T - 2, and for each series which points it is.
+    `evaluate` reports the ELBO of `GPVAE`.
+
+    Args:
+        encoder, decoder, kernel, kwargs: as for `GPVAE`, for series.
+    """
+
+    def __init__(self, encoder: keras.Model, decoder: keras.Model, **kwargs) -> None:
+        super().__init__(encoder, decoder, **kwargs)
+        if self.prior.num_data is not None:
+            raise ValueError("the neural-process objective splits series: leave out num_data")
+
+    def elbo_terms(self, aux: Any, observations: tf.Tensor, training: bool = False) -> ElboTerms:
+        if not training:
+            return super().elbo_terms(aux, observations)
+        features = self.features(aux)
+        mean, variance = self.encode(observations, training)
+        q = self.prior(features, mean, variance)
+        context, targets = self.split(tf.shape(mean)[0], tf.shape(mean)[1])
+
+        def at(x: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+            return tf.gather(x, rows, axis=1, batch_dims=1)
+
+        surplus = self._log_evidence(at(features, context), at(mean, context), at(variance, context))
+        surplus -= self._log_evidence(features, mean, variance)
+        moments = [at(x, targets) for x in (q.mean, q.variance, mean, variance)]
+        surplus += tf.reduce_sum(gaussians.expected_log_density(*moments), axis=(1, 2))
+        latents = self.sample_latents(moments[0], moments[1])
+        return self._terms(self.decode(latents, training), at(tf.convert_to_tensor(observations), targets), surplus)
+
+    def split(self, num_series: tf.Tensor, num_points: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Rows of context and targets, (series, c) and (series, T - c), of one random size."""
+        points = tf.cast(num_points, tf.float64)
+        size = keras.random.normal((), dtype="float64", seed=self.sampler.generator)
+        size = tf.round(points / 2.0 + tf.sqrt(points) / 2.0 * size)
+        size = tf.cast(tf.clip_by_value(size, SMALLEST, points - SMALLEST), tf.int32)
+        keys = keras.random.uniform((num_series, num_points), seed=self.sampler.generator)
+        order = tf.argsort(keys, axis=1)
+        return order[:, :size], order[:, size:]
+
+    def _log_evidence(self, features: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> tf.Tensor:
+        """log Z of latent data sets, summed over channels, (series,)."""
+        x = with_latent_axis(features)
+        q = exact_posterior.posterior(self.prior.kernel.matrix(x, x), channels_first(mean), channels_first(variance))
+        return tf.reduce_sum(exact_posterior.log_marginal_likelihood(q), axis=-1)
+
+    def fit(self, x: Any = None, y: Any = None, **kwargs) -> keras.callbacks.History:
+        points = getattr(y, "shape", (None, None))[1] if len(getattr(y, "shape", ())) > 1 else None
+        if points is not None and points < 2 * SMALLEST:
+            raise DataError(f"series of {points} points cannot be split; {2 * SMALLEST} are needed")
+        return super().fit(x, y, **kwargs)
