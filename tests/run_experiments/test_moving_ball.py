@@ -135,7 +135,7 @@ def test_command_line_errors_are_one_line_and_help_needs_no_data(tmp_path):
     outputs = {name: process.communicate(timeout=120)[0] for name, process in processes.items()}
     assert processes["value"].returncode != 0 and processes["model"].returncode != 0
     assert outputs["value"].strip().splitlines()[-1] == "error: --num_inducing must be at least 1, got 0"
-    assert "vq" in outputs["model"] and "svgpvae|gpvae|vae" in outputs["model"]
+    assert "vq" in outputs["model"] and "svgpvae|gpvae|neural_process|vae" in outputs["model"]
     assert "Traceback" not in "".join(outputs.values())
     assert "--num_inducing" in outputs["help"] and "Moving ball" in outputs["help"]
 

@@ -23,6 +23,14 @@ def tiny(monkeypatch):
     monkeypatch.setattr(rotated_mnist_targets, "SMOKE", TINY)
     monkeypatch.setattr(rotated_mnist_targets, "DIGITS", ("3", "36"))
     monkeypatch.setattr(rotated_mnist_targets, "COUNTS", (2,))
+    every = rotated_mnist_targets.table1_runs
+    rows = {"svgpvae", "vae100", "gppvae"}  # the other models run in test_rotated_mnist
+
+    def some(*arguments):
+        return {name: run for name, run in every(*arguments).items() if name.rsplit("_seed", 1)[0] in rows}
+
+    monkeypatch.setattr(rotated_mnist_targets, "table1_runs", some)
+    monkeypatch.setitem(rotated_mnist_targets.RUNS, "table1", some)
 
 
 def make(target: str, folder: str, **kwargs) -> dict:
@@ -31,14 +39,14 @@ def make(target: str, folder: str, **kwargs) -> dict:
     return run_folder.read_json(path.replace(".png", ".json"))
 
 
-def test_table1_trains_every_row_beside_the_papers_numbers(folder):
+def test_table1_trains_its_rows_beside_the_papers_numbers(folder):
     report = make("table1", folder)
     assert report["missing"] == []
-    assert set(report["table"]) == set(rotated_mnist_targets.ROWS)
+    assert set(report["table"]) == {"svgpvae", "gppvae"}
     for row in report["table"].values():
         assert row["epochs"] == [1]
         assert np.isfinite(row["test_mse_sampled"]["mean"])
-    assert report["table"]["cvae"]["paper"]["mean"] == 0.0796
+    assert report["table"]["svgpvae"]["paper"]["mean"] == 0.0251
     staged = report["runs"]["gppvae_seed0"]["settings"]
     assert staged["start_from"].endswith("vae100_seed0")
     assert not staged["train_networks"]
@@ -50,7 +58,7 @@ def test_targets_of_the_tables_runs_train_nothing_again(target, folder, monkeypa
     monkeypatch.setattr(reproduce.rotated_mnist, "run", lambda *args, **kwargs: pytest.fail("trained again"))
     report = make(target, folder)
     if target == "figure5":
-        assert set(report["test_mse_mean"]) == set(rotated_mnist_targets.LABELS)
+        assert set(report["test_mse_mean"]) == {"svgpvae", "gppvae"}
     else:
         assert [row["batch_size"] for row in report["rows"]] == [32, 64, 128]
 
@@ -61,13 +69,14 @@ def test_figure6_and_figure7_run(folder):
     assert [label for _, _, label in points["GPPVAE, joint"]] == ["M = 2"]
     rows = make("figure7", folder)["rows"]
     assert [row["digits"] for row in rows] == [1, 2]
-    assert rows[1]["num_data"] == 2 * rows[0]["num_data"]
+    assert rows[1]["num_data"] > 1.9 * rows[0]["num_data"]
     for row in rows:
         assert row["microseconds_per_image"] > 0
         assert row["peak_memory_mb"] > row["data_mb"] > 0
 
 
-def test_finished_runs_are_averaged_and_missing_ones_named(tmp_path):
+def test_finished_runs_are_averaged_and_missing_ones_named(tmp_path, monkeypatch):
+    monkeypatch.undo()
     for seed, mse in ((0, 0.1), (2, 0.3)):
         path = tmp_path / "table1" / f"cvae_seed{seed}"
         os.makedirs(path)
@@ -105,3 +114,16 @@ def test_bias_vanishes_with_all_data_and_shrinks_with_the_batch():
         assert large[f"{name}_spread"] < small[f"{name}_spread"]
         assert large[f"{name}_bias"] < small[f"{name}_bias"]
     assert small["A_bias"] > 5 * small["A_bias_noise"]  # 1 / (1 + S) is not linear in S
+
+
+def test_table1_has_a_run_for_every_row_and_seed_and_what_it_starts_from(monkeypatch):
+    monkeypatch.undo()
+    runs = rotated_mnist_targets.table1_runs({"data": None}, [0, 1], "runs")
+    expected = {f"{row}_seed{seed}" for row in (*rotated_mnist_targets.ROWS, "vae100") for seed in (0, 1)}
+    assert set(runs) == expected
+    assert runs["svigp_seed1"].epochs == 2000
+    names = list(runs)
+    for name, settings in runs.items():
+        settings.check()
+        if settings.start_from is not None:
+            assert names.index(os.path.basename(settings.start_from)) < names.index(name)
