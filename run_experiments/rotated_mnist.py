@@ -22,8 +22,9 @@ from absl import app, flags
 import svgp_vae_tf as svgp
 from data_generators import rotated_mnist as data
 from run_experiments import run_folder
+from run_experiments.batch_phases import epoch_at
 from run_experiments.moving_ball import load_checkpoint
-from run_experiments.rotated_mnist_models import build_model, steps_per_epoch
+from run_experiments.rotated_mnist_models import build_model, plan
 from run_experiments.rotated_mnist_settings import Settings, define_flags, settings_from_flags
 from svgp_vae_tf import auxiliary
 from svgp_vae_tf.training import callbacks, figures, projector
@@ -69,14 +70,14 @@ def images_of(split: data.Split) -> np.ndarray:
     return split.images.astype(np.float32)
 
 
-def batches(settings: Settings, split: data.Split, start_epoch: int) -> tf.data.Dataset:
+def batches(settings: Settings, split: data.Split, batch_size: int, start_epoch: int) -> tf.data.Dataset:
     """Endless shuffled batches (aux, images); the order of an epoch depends on seed and epoch alone."""
     aux, images = tf.constant(aux_of(split)), tf.constant(images_of(split))
 
     def epoch(index: tf.Tensor) -> tf.data.Dataset:
         seed = tf.stack([tf.cast(settings.seed, tf.int64), index])
         order = tf.random.experimental.stateless_shuffle(tf.range(len(split.images)), seed=seed)
-        return tf.data.Dataset.from_tensor_slices(order).batch(settings.batch_size)
+        return tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
 
     options = tf.data.Options()
     options.autotune.enabled = False  # there is nothing to tune, and its thread holds up the end of `fit`
@@ -118,6 +119,7 @@ class _Pace(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if logs is not None:
+            logs["epoch"] = (epoch + 1) * self._passes
             logs["seconds_per_epoch"] = (time.perf_counter() - self._start) / self._passes
 
 
@@ -159,41 +161,40 @@ def run(settings: Settings, output_dir: str, resume: bool = False, verbose: int 
     folder.start(dataclasses.asdict(settings))
     if resume and os.path.exists(folder.checkpoint):
         load_checkpoint(model, folder.checkpoint)
-    start = int(model.optimizer.iterations) // steps_per_epoch(settings, digits)
-    if start < settings.epochs:
-        _train(model, settings, folder, digits, start, verbose)
+    _train(model, settings, folder, digits, verbose)
     return _report(model, settings, folder, digits)
 
 
 def _train(
-    model: svgp.LatentModel,
-    settings: Settings,
-    folder: run_folder.RunFolder,
-    digits: data.RotatedMNIST,
-    start: int,
-    verbose: Any,
+    model: svgp.LatentModel, settings: Settings, folder: run_folder.RunFolder, digits: data.RotatedMNIST, verbose: Any
 ) -> None:
     passes = settings.evaluate_every  # Keras' epoch is that many passes through the data
 
     def pictures(trained: svgp.LatentModel) -> Mapping[str, Any]:
         return {"digits": digits_figure(trained, digits)}
 
-    model.fit(
-        batches(settings, digits.train, start),
-        steps_per_epoch=passes * steps_per_epoch(settings, digits),
-        initial_epoch=start // passes,
-        epochs=settings.epochs // passes,
-        verbose=verbose,
-        shuffle=False,
-        callbacks=[
-            _Pace(passes),
-            callbacks.Evaluation(lambda trained: evaluate(trained, digits)),
-            callbacks.HistoryFile(folder.history, gp_numbers),
-            callbacks.TensorBoardMonitor(folder.tensorboard, pictures, every=5, extra=gp_numbers),
-            callbacks.Checkpoint(folder.checkpoint),
-            keras.callbacks.TerminateOnNaN(),
-        ],
-    )
+    phases = plan(settings, digits)
+    start = epoch_at(int(model.optimizer.iterations), phases)
+    for phase in phases:
+        if start >= phase.end_epoch:
+            continue
+        first = max(start, phase.first_epoch)
+        model.fit(
+            batches(settings, digits.train, phase.batch_size, first),
+            steps_per_epoch=passes * phase.steps_per_epoch,
+            initial_epoch=first // passes,
+            epochs=phase.end_epoch // passes,
+            verbose=verbose,
+            shuffle=False,
+            callbacks=[
+                _Pace(passes),
+                callbacks.Evaluation(lambda trained: evaluate(trained, digits)),
+                callbacks.HistoryFile(folder.history, gp_numbers),
+                callbacks.TensorBoardMonitor(folder.tensorboard, pictures, every=5, extra=gp_numbers),
+                callbacks.Checkpoint(folder.checkpoint),
+                keras.callbacks.TerminateOnNaN(),
+            ],
+        )
 
 
 def _report(
@@ -206,7 +207,7 @@ def _report(
     figures.save(figures.curves(history, names), folder.figure("curves"))
     best = min(history, key=lambda row: row["eval_mse"])
     metrics = {
-        "epochs": int(model.optimizer.iterations) // steps_per_epoch(settings, digits),
+        "epochs": epoch_at(int(model.optimizer.iterations), plan(settings, digits)),
         **final,
         "train_mse": history[-1]["mse"],
         "best_by_eval_split": {k: best[k] for k in ("step", "eval_mse", "test_mse_mean", "test_mse_sampled")},

@@ -8,6 +8,7 @@ import numpy as np
 
 import svgp_vae_tf as svgp
 from data_generators.rotated_mnist import RotatedMNIST
+from run_experiments import batch_phases
 from run_experiments.rotated_mnist_settings import Settings
 from svgp_vae_tf import auxiliary, inducing, kernels, likelihoods, networks, objectives
 from svgp_vae_tf.models import OriginalGPPVAE, OriginalSVIGP
@@ -30,10 +31,7 @@ def build_model(settings: Settings, digits: RotatedMNIST) -> svgp.LatentModel:
         "num_data": len(digits.train.images),
     }
     model = _model(settings, digits, _networks(settings), shared)
-    steps = settings.epochs * steps_per_epoch(settings, digits)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        settings.learning_rate, steps, alpha=settings.final_learning_rate / settings.learning_rate
-    )
+    schedule = batch_phases.cosine(plan(settings, digits), settings.learning_rate, settings.final_learning_rate)
     optimizer = keras.optimizers.Adam(
         schedule, beta_2=settings.adam_beta_2, epsilon=1e-8, global_clipnorm=settings.clip_norm
     )
@@ -42,9 +40,12 @@ def build_model(settings: Settings, digits: RotatedMNIST) -> svgp.LatentModel:
     return model
 
 
-def steps_per_epoch(settings: Settings, digits: RotatedMNIST) -> int:
-    """Batches in a pass through the data, the last one smaller."""
-    return -(-len(digits.train.images) // settings.batch_size)
+def plan(settings: Settings, digits: RotatedMNIST) -> list[batch_phases.Phase]:
+    """Batch sizes over the epochs."""
+    final = settings.final_batch_size or settings.batch_size
+    return batch_phases.phases(
+        len(digits.train.images), settings.epochs, settings.batch_size, final, settings.evaluate_every
+    )
 
 
 def _networks(settings: Settings) -> tuple[Any, Any]:

@@ -13,7 +13,8 @@ STARTS = ("kde", "k_means", "grid", "greedy")
 # 2 * 784 * noise_stddev^2 = 784 * 0.001 / 16 weighs the divergence as the original program does
 GPPVAE_NOISE = 0.1565
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "svgpvae": {"learning_rate": 1e-2, "final_learning_rate": 5e-5, "noise_stddev": 0.01, "clip_norm": 0.1},
+    "svgpvae": {"learning_rate": 1e-2, "final_learning_rate": 5e-5, "noise_stddev": 0.01, "clip_norm": 0.1,
+                "final_batch_size": 1024},
     "svigp": {"learning_rate": 1e-3, "final_learning_rate": 5e-5, "noise_stddev": 0.1, "clip_norm": None},
     "original_svigp": {"learning_rate": 1e-3, "final_learning_rate": 1e-3, "noise_stddev": 0.1, "clip_norm": None},
     "gppvae": {"learning_rate": 1e-3, "final_learning_rate": 5e-5, "noise_stddev": GPPVAE_NOISE, "clip_norm": None},
@@ -49,6 +50,7 @@ class Settings:
     noise_stddev: float = 0.01
     variance_bounds: tuple[float, float] = (1e-3, 10.0)
     batch_size: int = 256
+    final_batch_size: int | None = None
     epochs: int = 1_000
     evaluate_every: int = 10
     learning_rate: float = 1e-2
@@ -88,6 +90,8 @@ class Settings:
         for name in ("tolerance", "noise_stddev", "learning_rate", "final_learning_rate"):
             if not 0.0 < getattr(self, name) < np.inf:
                 raise ValueError(f"--{name} must be positive and finite, got {getattr(self, name)}")
+        if self.final_batch_size is not None and self.final_batch_size < self.batch_size:
+            raise ValueError(f"--final_batch_size={self.final_batch_size} is below --batch_size={self.batch_size}")
         if not 0.0 < self.adam_beta_2 < 1.0:
             raise ValueError(f"--adam_beta_2 must be between 0 and 1, got {self.adam_beta_2}")
         if not (self.digits.isdigit() and len(set(self.digits)) == len(self.digits)):
@@ -140,6 +144,9 @@ def define_flags() -> None:
         "variance_bounds", [str(x) for x in d.variance_bounds], "Smooth bounds of the encoder's variances."
     )
     flags.DEFINE_integer("batch_size", d.batch_size, "Images per step.")
+    flags.DEFINE_integer(
+        "final_batch_size", None, BY_MODEL + "Over the second half of the epochs batches double up to this size."
+    )
     flags.DEFINE_integer("epochs", d.epochs, "Passes through the data.")
     flags.DEFINE_integer("evaluate_every", d.evaluate_every, "Epochs between evaluations and checkpoints.")
     flags.DEFINE_float("learning_rate", None, BY_MODEL + "Of Adam, at the start.")

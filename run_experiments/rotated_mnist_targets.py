@@ -93,10 +93,8 @@ def _settings(name: str, runs_dir: str) -> Settings:
 
 
 def _history(name: str, runs_dir: str) -> list[dict[str, Any]]:
-    """Rows of a run's history, with their epochs."""
-    rows = callbacks.read_history(os.path.join(runs_dir, name, "history.csv"))
-    per_step = _metrics(name, runs_dir)["epochs"] / rows[-1]["step"]
-    return [{**row, "epoch": row["step"] * per_step} for row in rows]
+    """Rows of a run's history."""
+    return callbacks.read_history(os.path.join(runs_dir, name, "history.csv"))
 
 
 def table1(names: list[str], runs_dir: str) -> tuple[Any, dict[str, Any]]:

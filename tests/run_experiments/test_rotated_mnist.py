@@ -13,9 +13,9 @@ from run_experiments import rotated_mnist, run_folder
 from run_experiments.rotated_mnist_settings import Settings
 
 SHORT = {
-    "images_per_digit": 20, "num_inducing": 12, "num_latents": 4, "epochs": 2, "evaluate_every": 1, "batch_size": 128,
+    "final_batch_size": None, "images_per_digit": 20, "num_inducing": 12, "num_latents": 4, "epochs": 2, "evaluate_every": 1, "batch_size": 128,
 }  # fmt: skip
-SMALL = Settings.of("svgpvae", **SHORT)
+SMALL = Settings.of("svgpvae", **{**SHORT, "batch_size": 64, "final_batch_size": 128})
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +93,7 @@ def test_every_model_runs(model, tmp_path):
         ({"epochs": 3, "evaluate_every": 2}, "must be a multiple"),
         ({"data": "a.npz", "mnist_path": "b.npz"}, "either --data"),
         ({"images_per_digit": 1000}, "there are 500 images of digit 3"),
+        ({"final_batch_size": 32}, "--final_batch_size=32 is below --batch_size=64"),
         ({"adam_beta_2": 1.0}, "--adam_beta_2 must be between 0 and 1"),
         ({"inducing_start": "random"}, "unknown inducing_start 'random'"),
         ({"inducing_start": "grid"}, "takes a multiple of the 16 angles, got 12"),

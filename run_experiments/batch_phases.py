@@ -1,0 +1,69 @@
+"""Batches that grow during training, and a learning rate that falls with the epochs.
+
+The posterior of the inducing values is estimated from a batch, and its noise costs reconstruction: the decoder is trained
+for latents that are less exact than those it will be given. Growing batches take the noise out where it matters, at the
+end, and make an epoch no slower.
+"""
+
+import dataclasses
+import math
+
+import keras
+
+
+@dataclasses.dataclass(frozen=True)
+class Phase:
+    """Epochs with one batch size."""
+
+    first_epoch: int
+    end_epoch: int
+    batch_size: int
+    first_step: int
+    steps_per_epoch: int
+
+
+def phases(num_data: int, epochs: int, batch_size: int, final_batch_size: int, multiple: int = 1) -> list[Phase]:
+    """The first half with ``batch_size``; over the second it doubles at equal intervals up to ``final_batch_size``.
+
+    Args:
+        num_data: N.
+        epochs: in all.
+        batch_size: at the start.
+        final_batch_size: at the end.
+        multiple: phases begin at multiples of this many epochs.
+    """
+    sizes = [batch_size]
+    while sizes[-1] < final_batch_size:
+        sizes.append(min(2 * sizes[-1], final_batch_size))
+    doublings = len(sizes) - 1
+    starts = [0] + [epochs * (doublings + i) // (2 * doublings) // multiple * multiple for i in range(doublings)]
+    found: list[Phase] = []
+    step = 0
+    for size, start, end in zip(sizes, starts, [*starts[1:], epochs], strict=True):
+        if end > start:
+            found.append(Phase(start, end, size, step, math.ceil(num_data / size)))
+            step += (end - start) * found[-1].steps_per_epoch
+    return found
+
+
+def epoch_at(step: int, plan: list[Phase]) -> int:
+    """How many epochs are done after a step."""
+    for phase in reversed(plan):
+        if step >= phase.first_step:
+            return phase.first_epoch + (step - phase.first_step) // phase.steps_per_epoch
+    return 0
+
+
+def cosine(
+    plan: list[Phase], first: float, last: float, levels: int = 200
+) -> keras.optimizers.schedules.LearningRateSchedule:
+    """A learning rate that falls along a cosine over the epochs, in steps as TensorFlow's schedules count them."""
+    epochs = plan[-1].end_epoch
+    levels = min(levels, epochs)
+    values = [last + 0.5 * (first - last) * (1.0 + math.cos(math.pi * (i + 0.5) / levels)) for i in range(levels)]
+    boundaries = []
+    for i in range(1, levels):
+        epoch = i * epochs / levels
+        phase = next(p for p in plan if p.first_epoch <= epoch < p.end_epoch)
+        boundaries.append(phase.first_step + math.ceil((epoch - phase.first_epoch) * phase.steps_per_epoch) - 1)
+    return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
