@@ -13,8 +13,14 @@ from run_experiments import rotated_mnist, run_folder
 from run_experiments.rotated_mnist_settings import Settings
 
 SHORT = {
-    "final_batch_size": None, "images_per_digit": 20, "num_inducing": 12, "num_latents": 4, "epochs": 2, "evaluate_every": 1, "batch_size": 128,
-}  # fmt: skip
+    "images_per_digit": 20,
+    "num_inducing": 12,
+    "num_latents": 4,
+    "epochs": 2,
+    "evaluate_every": 1,
+    "batch_size": 128,
+    "final_batch_size": None,
+}
 SMALL = Settings.of("svgpvae", **{**SHORT, "batch_size": 64, "final_batch_size": 128})
 
 
