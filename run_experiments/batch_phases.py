@@ -1,8 +1,8 @@
 """Batches that grow during training, and a learning rate that falls with the epochs.
 
 The posterior of the inducing values is estimated from a batch, and its noise costs reconstruction: the decoder is
-trained for latents that are less exact than those it will be given. Growing batches take the noise out where it matters,
-at the end, and make an epoch no slower.
+trained for latents that are less exact than those it will be given. Growing batches take the noise out where it
+matters, at the end, and make an epoch no slower.
 """
 
 import dataclasses
