@@ -169,7 +169,7 @@ def rotated(
     ids, angles = np.repeat(np.arange(len(chosen)), num_angles), np.tile(np.deg2rad(degrees), len(chosen))
     everything = Split(turned.reshape(-1, SIZE, SIZE, 1), np.column_stack([ids, angles, pca[ids]]))
     rows = np.arange(len(ids)).reshape(len(digits), -1)
-    kept = int(rows.shape[1] * (1.0 - eval_fraction))
+    kept = int(images_per_digit * (1.0 - eval_fraction)) * num_angles
     seen, unseen = rows[:, :kept].ravel(), rows[:, kept:].ravel()
     if eval_shuffle:
         unseen = unseen[draws.sample(range(len(unseen)), len(unseen))]
@@ -273,7 +273,9 @@ def _check_split(name: str, split: Split, pca: np.ndarray) -> None:
 
 def _main(_: list[str]) -> None:
     try:
-        digits = [int(digit) if digit in "0123456789" else -1 for digit in _DIGITS.value.replace(",", "")]
+        if not _DIGITS.value.replace(",", "").isdigit():
+            raise ValueError(f"--digits takes digits, such as 3 or 3,6 or 36, got {_DIGITS.value!r}")
+        digits = [int(digit) for digit in _DIGITS.value.replace(",", "")]
         data = rotated(
             *load_digits(_MNIST_PATH.value, _SOURCE.value), digits, _IMAGES.value, _ANGLES.value, _HELD_OUT.value,
             _DROP.value, seed=_SEED.value, eval_shuffle=_EVAL_SHUFFLE.value,

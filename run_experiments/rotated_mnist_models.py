@@ -56,6 +56,10 @@ def _networks(settings: Settings) -> tuple[Any, Any]:
     encoder, decoder = model.encoder, model.decoder
     if encoder is None:
         raise ValueError(f"the model of {settings.start_from} has no encoder to start from")
+    if model.num_latents != settings.num_latents:
+        raise ValueError(
+            f"{settings.start_from} has {model.num_latents} latents, not --num_latents={settings.num_latents}"
+        )
     encoder.trainable = decoder.trainable = settings.train_networks
     return encoder, decoder
 
@@ -106,11 +110,13 @@ def _inducing_points(settings: Settings, digits: RotatedMNIST, kernel: kernels.K
     if m % len(angles):
         raise ValueError(f"--inducing_start=grid takes a multiple of the {len(angles)} angles, got {m} inducing points")
     counts = [len(angles), m // len(angles)] + [1] * (features.shape[1] - 2)  # angles times the first component
-    return inducing.grid(features.min(axis=0), features.max(axis=0), counts)
+    low, high = features.min(axis=0), features.max(axis=0)
+    low[0], high[0] = angles[0], angles[-1]
+    return inducing.grid(low, high, counts)
 
 
 def _objective(settings: Settings) -> objectives.Objective:
-    if settings.model != "svgpvae" or settings.objective == "elbo":
+    if settings.objective == "elbo":
         return objectives.ELBO(settings.beta)
     geco = {"geco": objectives.GECO, "original_geco": objectives.OriginalGECO}
     return geco[settings.objective](settings.tolerance)

@@ -9,21 +9,28 @@ from absl import flags
 MODELS = ("svgpvae", "svigp", "original_svigp", "gppvae", "original_gppvae", "cvae", "vae")
 BOUNDS = ("hensman", "titsias")
 OBJECTIVES = ("geco", "original_geco", "elbo")
+OF_THE_DATA = ("digits", "images_per_digit", "data_seed", "eval_shuffle")
 STARTS = ("kde", "k_means", "grid", "greedy")
 # 2 * 784 * noise_stddev^2 = 784 * 0.001 / 16 weighs the divergence as the original program does
 GPPVAE_NOISE = 0.1565
+_PLAIN: dict[str, Any] = {
+    "objective": "elbo",
+    "learning_rate": 1e-3,
+    "final_learning_rate": 1e-3,
+    "noise_stddev": 0.01,
+    "clip_norm": None,
+    "final_batch_size": None,
+}
+_GECO = {"objective": "geco", "learning_rate": 1e-2, "clip_norm": 0.1, "final_batch_size": 1024}
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "svgpvae": {"learning_rate": 1e-2, "final_learning_rate": 5e-5, "noise_stddev": 0.01, "clip_norm": 0.1,
-                "final_batch_size": 1024},
-    "svigp": {"learning_rate": 1e-3, "final_learning_rate": 5e-5, "noise_stddev": 0.1, "clip_norm": None},
-    "original_svigp": {"learning_rate": 1e-3, "final_learning_rate": 1e-3, "noise_stddev": 0.1, "clip_norm": None},
-    "gppvae": {"learning_rate": 1e-3, "final_learning_rate": 5e-5, "noise_stddev": GPPVAE_NOISE, "clip_norm": None},
-    "original_gppvae": {
-        "learning_rate": 1e-3, "final_learning_rate": 1e-3, "noise_stddev": GPPVAE_NOISE, "clip_norm": None,
-    },
-    "cvae": {"learning_rate": 1e-3, "final_learning_rate": 1e-3, "noise_stddev": 0.01, "clip_norm": None},
-    "vae": {"learning_rate": 1e-3, "final_learning_rate": 1e-3, "noise_stddev": 0.01, "clip_norm": None},
-}  # fmt: skip
+    "svgpvae": {**_PLAIN, **_GECO, "final_learning_rate": 5e-5},
+    "svigp": {**_PLAIN, "final_learning_rate": 5e-5, "noise_stddev": 0.1},
+    "original_svigp": {**_PLAIN, "noise_stddev": 0.1},
+    "gppvae": {**_PLAIN, "final_learning_rate": 5e-5, "noise_stddev": GPPVAE_NOISE},
+    "original_gppvae": {**_PLAIN, "noise_stddev": GPPVAE_NOISE},
+    "cvae": _PLAIN,
+    "vae": _PLAIN,
+}
 """Settings that differ between models."""
 
 
@@ -90,13 +97,20 @@ class Settings:
         for name in ("tolerance", "noise_stddev", "learning_rate", "final_learning_rate"):
             if not 0.0 < getattr(self, name) < np.inf:
                 raise ValueError(f"--{name} must be positive and finite, got {getattr(self, name)}")
+        self._check_optimisation()
+        self._check_together()
+
+    def _check_optimisation(self) -> None:
+        if self.clip_norm is not None and not self.clip_norm > 0.0:
+            raise ValueError(f"--clip_norm must be positive, got {self.clip_norm}")
+        if not self.beta >= 0.0:
+            raise ValueError(f"--beta must not be negative, got {self.beta}")
         if self.final_batch_size is not None and self.final_batch_size < self.batch_size:
             raise ValueError(f"--final_batch_size={self.final_batch_size} is below --batch_size={self.batch_size}")
         if not 0.0 < self.adam_beta_2 < 1.0:
             raise ValueError(f"--adam_beta_2 must be between 0 and 1, got {self.adam_beta_2}")
         if not (self.digits.isdigit() and len(set(self.digits)) == len(self.digits)):
             raise ValueError(f"--digits takes different digits, such as 3 or 36, got {self.digits!r}")
-        self._check_together()
 
     def _check_together(self) -> None:
         if self.normalize_objects and self.model in ("gppvae", "original_gppvae"):
@@ -136,10 +150,10 @@ def define_flags() -> None:
     )
     flags.DEFINE_integer("num_latents", d.num_latents, "Latent channels L.")
     flags.DEFINE_bool("normalize_objects", d.normalize_objects, "Cosine in the place of the dot product of objects.")
-    flags.DEFINE_enum("objective", d.objective, OBJECTIVES, "What svgpvae's training minimises.")
+    flags.DEFINE_enum("objective", None, OBJECTIVES, BY_MODEL + "What training minimises.")
     flags.DEFINE_float("tolerance", d.tolerance, "Mean squared error that GECO asks for.")
-    flags.DEFINE_float("beta", d.beta, "Weight of the KL with --objective=elbo and in the other models.")
-    flags.DEFINE_float("noise_stddev", None, BY_MODEL + "Of the pixels, with --objective=elbo and in the other models.")
+    flags.DEFINE_float("beta", d.beta, "Weight of the KL with --objective=elbo.")
+    flags.DEFINE_float("noise_stddev", None, BY_MODEL + "Of the pixels, with --objective=elbo.")
     flags.DEFINE_list(
         "variance_bounds", [str(x) for x in d.variance_bounds], "Smooth bounds of the encoder's variances."
     )
@@ -168,6 +182,10 @@ def settings_from_flags() -> Settings:
         low, high = (float(x) for x in values["variance_bounds"])
     except ValueError:
         raise ValueError("--variance_bounds takes two numbers, such as 1e-3,10") from None
+    if values["data"] is not None:
+        idle = [name for name in OF_THE_DATA if flags.FLAGS[name].present]
+        if idle:
+            raise ValueError(f"--{idle[0]} has no effect on the file of --data, which was made with its own")
     own = DEFAULTS[values["model"]]
     given = {name: value for name, value in values.items() if not (name in own and value is None)}
     return Settings.of(**{**given, "variance_bounds": (low, high)})

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from svgp_vae_tf.math import gaussians, linalg
+from svgp_vae_tf.math import linalg
 
 
 class FreePosterior(NamedTuple):
@@ -78,52 +78,6 @@ def from_inducing_moments(mu: tf.Tensor, a: tf.Tensor, chol_kmm: tf.Tensor) -> F
     """
     factor = linalg.solve_lower(chol_kmm, linalg.cholesky(a, linalg.ROUNDING))
     return FreePosterior(linalg.solve_lower_vector(chol_kmm, mu), factor)
-
-
-def trace_term(q: FreePosterior, v: tf.Tensor, k_diagonal: tf.Tensor, variance: tf.Tensor) -> tf.Tensor:
-    """The traces of eq. 7 for one noise variance, per channel, shape (..., L):
-
-        -1 / (2 variance) sum_i [ k~_ii + tr(A k_i k_i^T) ]
-
-    with k~_ii = k_ii - |v_i|^2, and tr(A k_i k_i^T) = |T^T v_i|^2 where k_i = K_mm^-1 K_mi. Arguments as in
-    `marginals`.
-    """
-    return -0.5 * tf.reduce_sum(_unexplained(v, k_diagonal) + _explained(q, v), axis=-1) / variance
-
-
-def original_objective(
-    q: FreePosterior,
-    v: tf.Tensor,
-    k_diagonal: tf.Tensor,
-    squared_error: tf.Tensor,
-    num_values: int,
-    noise: tf.Tensor,
-    num_data: int,
-) -> tf.Tensor:
-    """What the original program maximises on a batch of b points in the place of eq. 8, a scalar:
-
-        -b K log nu - b K / 2 log 2 pi - SSE / (2 nu^2)                 log-likelihood of the images, std nu
-        - 1 / (2 nu) sum_{i,l} [ k~_ii + tr(A_l k_i k_i^T) ]            traces, variance nu
-        - b / N sum_l KL(q(f_m) || p(f_m))
-
-    One noise nu is a standard deviation in the first line and a variance in the second. The traces belong to Gaussian
-    observations of f itself; here a decoder, given the posterior mean of the latents, lies in between.
-
-    Args:
-        q: posterior of the whitened inducing values, L channels.
-        v: L_m^-1 K_mb, shape (L or 1, m, b).
-        k_diagonal: prior variance at the batch, shape (L or 1, b).
-        squared_error: SSE between the b images and their decoded means, a scalar.
-        num_values: K, the values (pixels) of one image.
-        noise: nu > 0, a scalar.
-        num_data: N.
-    """
-    noise, squared_error = (tf.cast(x, linalg.DTYPE) for x in (noise, squared_error))
-    batch = tf.cast(tf.shape(v)[-1], linalg.DTYPE)
-    log_normaliser = batch * num_values * (tf.math.log(noise) + 0.5 * gaussians.LOG_2PI)
-    log_likelihood = -log_normaliser - 0.5 * squared_error / tf.square(noise)
-    regulariser = tf.reduce_sum(trace_term(q, v, k_diagonal, noise) - batch / num_data * kl(q))
-    return log_likelihood + regulariser
 
 
 def _unexplained(v: tf.Tensor, k_diagonal: tf.Tensor) -> tf.Tensor:

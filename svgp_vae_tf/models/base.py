@@ -123,7 +123,7 @@ class LatentModel(PredictiveModel):
             self.kl_tracker.update_state(terms.kl)
             self.elbo_tracker.update_state(terms.log_likelihood - terms.kl)
             self.mse_tracker.update_state(terms.mse)
-            return {**self.get_metrics_result(), **self.objective.state()}
+            return {**self.get_metrics_result(), **(self.objective.state() if training else {})}
 
         return tf.reduce_sum(losses) / _global_count(losses), update
 

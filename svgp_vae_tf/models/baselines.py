@@ -71,7 +71,11 @@ class CVAE(LatentModel):
     def __init__(
         self, encoder: keras.Model, decoder: keras.Model, *, num_groups: int, num_data: int | None, **kwargs
     ) -> None:
-        super().__init__(encoder, decoder, GroupAverage(num_groups, num_data), **kwargs)
+        widths = [_condition_width(network) for network in (encoder, decoder)]
+        if widths[0] != widths[1]:
+            raise ValueError(f"the encoder takes conditions of width {widths[0]}, the decoder of width {widths[1]}")
+        prior = GroupAverage(num_groups, num_data, num_conditions=widths[0])
+        super().__init__(encoder, decoder, prior, **kwargs)
 
     def _network_inputs(self, inputs: tf.Tensor, features: tf.Tensor | None) -> Any:
         if features is None:
@@ -80,6 +84,14 @@ class CVAE(LatentModel):
 
     def _prior_config(self) -> dict[str, Any]:
         return {"num_groups": self.prior.num_groups, "num_data": self.prior.num_data}
+
+
+def _condition_width(network: keras.Model) -> int:
+    """How many numbers the condition of a network has."""
+    shapes = getattr(network, "input_shape", None)
+    if not isinstance(shapes, list) or len(shapes) != 2:
+        raise ValueError("the networks of a conditional VAE take two inputs, [observations or latents, conditions]")
+    return int(shapes[1][-1])
 
 
 @keras.saving.register_keras_serializable(package="svgp_vae_tf")
@@ -103,6 +115,8 @@ class SVIGP(LatentModel):
         encoder: None = None,
         **kwargs,
     ) -> None:
+        if getattr(decoder, "input_shape", None) is None:
+            raise ValueError("the decoder must begin with keras.layers.Input((L,)): nothing else says what L is")
         prior = FreeFormGP(
             kernel, inducing_points, num_latents=int(decoder.input_shape[-1]), num_data=num_data,
             train_inducing_points=train_inducing_points, inducing_unit=inducing_unit,
@@ -124,7 +138,7 @@ class OriginalSVIGP(SVIGP):
         - sum_{i,l} var(z_il) / (2 nu)
 
     with nu the standard deviation of the pixels' noise, taken for a variance. That trace term belongs to Gaussian
-    observations of z itself, which a decoder's are not (`math.free_form.original_objective`).
+    observations of z itself, which a decoder's are not. `evaluate` reports the terms of `SVIGP`.
 
     Args:
         args, kwargs: as for `SVIGP`, with a Gaussian likelihood.
@@ -136,6 +150,8 @@ class OriginalSVIGP(SVIGP):
             raise ValueError("the original objective is for a Gaussian likelihood")
 
     def elbo_terms(self, aux: Any, observations: tf.Tensor, training: bool = False) -> ElboTerms:
+        if not training:
+            return super().elbo_terms(aux, observations)
         features = self.features(aux)
         q = self.prior(features, None, None)
         noise = tf.cast(self.likelihood.stddev, q.variance.dtype)

@@ -126,7 +126,9 @@ class LatentCore(keras.Model):
         features = self.features(aux)
         return self._posterior(features, *self.encode(observations, features=features))
 
-    def _posterior(self, features: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> LatentPosterior:
+    def _posterior(
+        self, features: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor, training: bool = False
+    ) -> LatentPosterior:
         return self.prior(features, mean, variance)
 
     def sample_latents(self, mean: tf.Tensor, variance: tf.Tensor) -> tf.Tensor:
@@ -138,7 +140,7 @@ class LatentCore(keras.Model):
         features = self.features(aux)
         if training:
             self.prior.check_training(tuple(features.shape))
-        q = self._posterior(features, *self.encode(observations, training, features))
+        q = self._posterior(features, *self.encode(observations, training, features), training)
         outputs = self.decode(self.sample_latents(q.mean, q.variance), training, features)
         return self._terms(outputs, observations, q.kl)
 

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 from keras import tree
 
+from svgp_vae_tf.auxiliary import GPLVM
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.kernels import Kernel
 from svgp_vae_tf.math import low_rank
@@ -26,8 +27,11 @@ class GPPVAE(LatentModel):
 
     At each step all N data are encoded for the sums the prior needs; the gradient then comes from a mini-batch, by a
     Taylor expansion in these sums (`math.low_rank`). The data must therefore be at hand: `fit` with arrays holds them,
-    a `tf.data.Dataset` needs a call of `hold` before. For staged training give networks that are trained, and freeze
-    them.
+    a `tf.data.Dataset` needs a call of `hold` before. The sums are made with the encoder as it predicts, so they are
+    those of the batches for encoders without dropout and batch normalisation. For staged training give networks that
+    are trained, and freeze them.
+
+    In training `kl` is the divergence of all data, per datum; in `evaluate` that of each batch by itself.
 
     Args:
         encoder, decoder, kwargs: see `LatentModel`.
@@ -48,11 +52,14 @@ class GPPVAE(LatentModel):
         noise_variance: float = 0.1,
         **kwargs,
     ) -> None:
-        super().__init__(encoder, decoder, LowRankGP(kernel, views, num_data, noise_variance), **kwargs)
+        table = kwargs.get("auxiliary")
+        objects = int(table.vectors.shape[1]) if isinstance(table, GPLVM) else None
+        prior = LowRankGP(kernel, views, num_data, noise_variance, num_object_features=objects)
+        super().__init__(encoder, decoder, prior, **kwargs)
         self._held: tuple[Any, tf.Tensor] | None = None
 
     def hold(self, aux: Any, observations: Any) -> None:
-        """Keep all training data at hand, for training and evaluation. They are not saved with the model.
+        """Keep all training data at hand, in the place of any before. They are not saved with the model.
 
         Args:
             aux, observations: arrays of all N data, as for `fit`.
@@ -63,23 +70,31 @@ class GPPVAE(LatentModel):
         aux, observations = checks.check_arrays(aux, observations, self.leading_axes, self.prior.num_data)
         self.features(aux)
         self._ensure_built(observations.shape)
-        # outside of Keras' tracking: plain tensors, made once
-        self._held = (tree.map_structure(tf.constant, aux), tf.constant(observations))
+        # as Keras hands on batches of them
+        self._held = (tree.map_structure(_as_keras_does, aux), _as_keras_does(observations))
+        self.train_function = None  # a compiled step knows the data of its time
 
     def fit(self, x: Any = None, y: Any = None, **kwargs) -> keras.callbacks.History:
         if checks.is_array_like(x) and y is not None:
             if kwargs.get("validation_split"):
                 raise DataError("the prior is over all data: give validation_data in the place of validation_split")
             self.hold(x, y)
+        self._all_data()
         return super().fit(x, y, **kwargs)
+
+    def train_on_batch(self, *args, **kwargs) -> Any:
+        self._all_data()
+        return super().train_on_batch(*args, **kwargs)
 
     def _all_data(self) -> tuple[Any, tf.Tensor]:
         if self._held is None:
             raise DataError("GPPVAE needs all of its training data at each step: call hold(aux, observations) first")
         return self._held
 
-    def _posterior(self, features: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> LatentPosterior:
-        return self.prior(features, mean, variance, whole=self._whole())
+    def _posterior(
+        self, features: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor, training: bool = False
+    ) -> LatentPosterior:
+        return self.prior(features, mean, variance, whole=self._whole() if training else None)
 
     def _whole(self) -> low_rank.Sums:
         """Sums over all data with the present networks, in parts, so that memory does not grow with N."""
@@ -109,6 +124,13 @@ class OriginalGPPVAE(GPPVAE):
     `evaluate` reports the terms of `GPPVAE`.
     """
 
+    def hold(self, aux: Any, observations: Any) -> None:
+        super().hold(aux, observations)
+        features = self.features(self._all_data()[0]).numpy()
+        if len(np.unique(features, axis=0)) < len(features):
+            self._held = None
+            raise DataError("rows of auxiliary data are alike; the original objective tells data apart by them")
+
     def elbo_terms(self, aux: Any, observations: tf.Tensor, training: bool = False) -> ElboTerms:
         if not training:
             return super().elbo_terms(aux, observations)
@@ -125,6 +147,12 @@ class OriginalGPPVAE(GPPVAE):
         term += tf.reduce_sum(v * tf.gather(coefficients.b, rows)) + self.prior.noise_variance * coefficients.c
         penalty = -(term + 0.5 * tf.reduce_sum(tf.math.log(variance))) / tf.cast(tf.shape(rows)[0], v.dtype)
         return self._terms(self.decode(latents, training), observations, penalty)
+
+
+def _as_keras_does(array: Any) -> tf.Tensor:
+    """Floating-point arrays in Keras' float type."""
+    kind = np.asarray(array).dtype.kind
+    return tf.constant(array, dtype=keras.config.floatx() if kind == "f" else None)
 
 
 def _rows_of(features: tf.Tensor, all_features: tf.Tensor) -> tf.Tensor:

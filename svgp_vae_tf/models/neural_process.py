@@ -17,7 +17,10 @@ SMALLEST = 2
 
 @keras.saving.register_keras_serializable(package="svgp_vae_tf")
 class NeuralProcessGPVAE(GPVAE):
-    """A `GPVAE` that maximises a bound on log p(y_D | y_C): targets D given a random context C of each series.
+    """A `GPVAE` that predicts targets D from a random context C of each series, C and D together the whole of it.
+
+    It maximises a bound on log E_q(z | y_C)[ p(y_D | z) ], in which the encoder's posterior given the context stands
+    for the true one:
 
         E_q(z | y)[ sum_{t in D} log p(y_t | z_t) ] - KL,
         KL = sum_l [ log Z_C - log Z + sum_{t in D} E_q(z | y)[ log N(z_t | y~_t, s2_t) ] ]
@@ -39,6 +42,9 @@ class NeuralProcessGPVAE(GPVAE):
         if not training:
             return super().elbo_terms(aux, observations)
         features = self.features(aux)
+        points = features.shape[1]
+        if points is not None and points < 2 * SMALLEST:
+            raise DataError(f"series of {points} points cannot be split; {2 * SMALLEST} are needed")
         mean, variance = self.encode(observations, training)
         q = self.prior(features, mean, variance)
         context, targets = self.split(tf.shape(mean)[0], tf.shape(mean)[1])
@@ -68,9 +74,3 @@ class NeuralProcessGPVAE(GPVAE):
         x = with_latent_axis(features)
         q = exact_posterior.posterior(self.prior.kernel.matrix(x, x), channels_first(mean), channels_first(variance))
         return tf.reduce_sum(exact_posterior.log_marginal_likelihood(q), axis=-1)
-
-    def fit(self, x: Any = None, y: Any = None, **kwargs) -> keras.callbacks.History:
-        points = getattr(y, "shape", (None, None))[1] if len(getattr(y, "shape", ())) > 1 else None
-        if points is not None and points < 2 * SMALLEST:
-            raise DataError(f"series of {points} points cannot be split; {2 * SMALLEST} are needed")
-        return super().fit(x, y, **kwargs)

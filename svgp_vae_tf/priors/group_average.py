@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.math import linalg
-from svgp_vae_tf.priors.base import Evidence
+from svgp_vae_tf.priors.base import Evidence, LatentPosterior
 from svgp_vae_tf.priors.standard_normal import StandardNormal
 
 
@@ -18,15 +18,26 @@ class GroupAverage(StandardNormal):
     Args:
         num_groups: groups are numbered from 0 to this less one, in the first feature.
         num_data: N, the points of the data set.
+        num_conditions: features beside the group, if known: others are refused.
     """
 
-    def __init__(self, num_groups: int, num_data: int | None, **kwargs) -> None:
+    def __init__(self, num_groups: int, num_data: int | None, num_conditions: int | None = None, **kwargs) -> None:
         if num_data is None:
             raise ValueError("groups are parts of one data set: give num_data, its number of points")
         if num_groups < 1:
             raise ValueError(f"num_groups must be at least 1, got {num_groups}")
         super().__init__(num_data=num_data, **kwargs)
         self.num_groups = int(num_groups)
+        self.num_conditions = num_conditions
+
+    def call(self, features: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> LatentPosterior:
+        with tf.control_dependencies([self._groups(features)]):  # which checks them
+            return super().call(features, tf.identity(mean), variance)
+
+    def check(self, features_shape: tuple[int | None, ...]) -> None:
+        width, conditions = features_shape[-1], self.num_conditions
+        if width is not None and conditions is not None and width != 1 + conditions:
+            raise DataError(f"auxiliary data have {width} column(s), not a group and {conditions} condition(s)")
 
     def _groups(self, features: tf.Tensor) -> tf.Tensor:
         values = tf.cast(features, linalg.DTYPE)[..., 0]
@@ -62,4 +73,4 @@ class GroupAverage(StandardNormal):
         return mean / known, tf.where(count > 0, variance / tf.square(known), 1.0)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "num_groups": self.num_groups}
+        return {**super().get_config(), "num_groups": self.num_groups, "num_conditions": self.num_conditions}

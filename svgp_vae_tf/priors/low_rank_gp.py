@@ -24,13 +24,20 @@ class LowRankGP(Prior):
         views: the Q distinct views of the training data, (Q, C).
         num_data: N.
         noise_variance: alpha at the start.
+        num_object_features: M, if known: features of another width are refused.
 
     Raises:
         ValueError: for views of a wrong shape, no num_data, or a noise variance that is not positive.
     """
 
     def __init__(
-        self, kernel: Kernel, views: np.ndarray, num_data: int | None, noise_variance: float = 0.1, **kwargs
+        self,
+        kernel: Kernel,
+        views: np.ndarray,
+        num_data: int | None,
+        noise_variance: float = 0.1,
+        num_object_features: int | None = None,
+        **kwargs,
     ) -> None:
         if num_data is None:
             raise ValueError("this prior is for one GP over a data set: give num_data, its number of points")
@@ -42,6 +49,7 @@ class LowRankGP(Prior):
             raise ValueError("views must be distinct")
         if not 0.0 < noise_variance < np.inf:
             raise ValueError(f"noise_variance must be positive and finite, got {noise_variance}")
+        self.num_object_features = num_object_features
         self.kernel = kernel
         self.kernel.check_features(self.views.shape[1])
         self.initial_noise_variance = float(noise_variance)
@@ -69,23 +77,25 @@ class LowRankGP(Prior):
     def call(
         self, features: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor, whole: low_rank.Sums | None = None
     ) -> LatentPosterior:
-        """The encoder's posterior, and (E[-log p(z)] - entropy) / N.
+        """The encoder's posterior, and its divergence from the prior, (E[-log p(z)] - entropy) / N.
 
         The value of the first part is that of all data; its gradient is this batch's part (`low_rank.linear_term`).
+        Without ``whole`` the batch is all there is.
 
         Args:
             features: (b, C + M).
             mean, variance: encoder moments, (b, L).
             whole: sums over all training data, from `total`.
         """
-        if whole is None:
-            raise DataError("this prior involves all data at each step; train it through `GPPVAE`")
         alpha = self.noise_variance
-        value, slopes, d_alpha = low_rank.expand(whole, alpha)
         batch = tf.cast(tf.shape(mean)[0], linalg.DTYPE)
         part = self.total(features, mean, variance)
-        linear = low_rank.linear_term(slopes, d_alpha, part, alpha, batch / self.num_data)
-        cross_entropy = value / self.num_data + (linear - tf.stop_gradient(linear)) / batch
+        if whole is None:
+            cross_entropy = low_rank.expected_negative_log_prior(part, alpha) / batch
+        else:
+            value, slopes, d_alpha = low_rank.expand(whole, alpha)
+            linear = low_rank.linear_term(slopes, d_alpha, part, alpha, batch / self.num_data)
+            cross_entropy = value / self.num_data + (linear - tf.stop_gradient(linear)) / batch
         entropy = 0.5 * tf.reduce_sum(tf.math.log(variance) + gaussians.LOG_2PI + 1.0, axis=-1)
         return LatentPosterior(mean, variance, cross_entropy - entropy)
 
@@ -122,6 +132,12 @@ class LowRankGP(Prior):
         num_features, columns = features_shape[-1], self.views.shape[1]
         if num_features is not None and num_features <= columns:
             raise ValueError(f"features need {columns} view column(s) and object columns, but there are {num_features}")
+        objects = self.num_object_features
+        if None not in (num_features, objects) and num_features != columns + objects:
+            raise DataError(
+                f"auxiliary data give {num_features} features, but {columns} view column(s) and an object's vector of "
+                f"{objects} make {columns + objects}"
+            )
 
     def check_latents(self, num_latents: int) -> None:
         if self.kernel.num_latents not in (None, 1):
@@ -133,6 +149,7 @@ class LowRankGP(Prior):
             "kernel": keras.saving.serialize_keras_object(self.kernel),
             "views": self.views.tolist(),
             "noise_variance": self.initial_noise_variance,
+            "num_object_features": self.num_object_features,
         }
 
     @classmethod

@@ -6,8 +6,8 @@ import pytest
 
 import svgp_vae_tf as svgp
 from svgp_vae_tf import kernels, likelihoods, networks
-from svgp_vae_tf.math import free_form
 from svgp_vae_tf.models import OriginalSVIGP
+from tests.reference import original_svigp
 
 RNG = np.random.default_rng(0)
 IDS, ANGLES = np.repeat(np.arange(4.0), 5), np.tile(np.arange(5.0), 4)
@@ -87,12 +87,12 @@ def test_the_original_objective_of_svigp_is_that_of_the_golden_formula():
     )  # fmt: skip
     model.prior._mean.assign(RNG.normal(size=(3, 6)))
     aux, images = AUX[:8], IMAGES[:8]
-    terms = model.elbo_terms(aux, images)
+    terms = model.elbo_terms(aux, images, training=True)
     features = model.features(aux)
     v, k_diagonal = model.prior._project(features)
     decoded = model.decode(model.prior(features, None, None).mean)
     squared_error = np.sum(np.square(decoded - images))
-    expected = free_form.original_objective(
+    expected = original_svigp.objective(
         model.prior.free_posterior, v, k_diagonal, squared_error=squared_error, num_values=784, noise=0.3, num_data=20
     )
     got = float(np.sum(terms.log_likelihood) - np.sum(terms.kl))
@@ -101,3 +101,21 @@ def test_the_original_objective_of_svigp_is_that_of_the_golden_formula():
         OriginalSVIGP(
             networks.mnist_decoder(3), kernel=kernels.SquaredExponential(), inducing_points=points, num_data=20
         )
+
+
+def test_a_conditional_vae_needs_networks_with_conditions_and_data_with_them():
+    with pytest.raises(ValueError, match="take two inputs"):
+        svgp.CVAE(networks.mnist_encoder(3), networks.mnist_decoder(3), num_groups=4, num_data=20)
+    model = cvae()
+    with pytest.raises(svgp.DataError, match="not a group and 1 condition"):
+        model.fit(AUX[:, :1], IMAGES, verbose=0)
+    wrong = AUX.copy()
+    wrong[3, 0] = 9.0
+    with pytest.raises(svgp.DataError, match="no whole number from 0 to 3"):
+        model.fit(wrong, IMAGES, verbose=0)
+
+
+def test_svigp_needs_a_decoder_that_says_how_many_latents_there_are():
+    with pytest.raises(ValueError, match="must begin with"):
+        svgp.SVIGP(keras.Sequential([keras.layers.Dense(3)]), kernel=kernels.SquaredExponential(),
+                   inducing_points=RNG.normal(size=(6, 2)), num_data=20)  # fmt: skip

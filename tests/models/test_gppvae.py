@@ -55,7 +55,7 @@ def test_the_divergence_and_its_gradients_over_batches_are_those_of_the_exact_pr
     total, gradients = 0.0, [0.0] * len(variables)
     for rows in np.split(np.random.default_rng(0).permutation(N), [5, 12]):
         with tf.GradientTape() as tape:
-            terms = model.elbo_terms(tf.constant(AUX[rows]), tf.constant(VALUES[rows]))
+            terms = model.elbo_terms(tf.constant(AUX[rows]), tf.constant(VALUES[rows]), training=True)
             divergence = tf.reduce_sum(terms.kl)
         total += float(divergence)
         parts = tape.gradient(divergence, variables)
@@ -113,7 +113,9 @@ def test_it_trains_saves_and_answers_alike_after_loading(cls, tmp_path):
     loaded = svgp.load_model(path)
     np.testing.assert_array_equal(loaded.predict(AUX, verbose=0), model.predict(AUX, verbose=0))
     with pytest.raises(svgp.DataError, match=r"call hold\(aux, observations\)"):
-        loaded.evaluate(AUX, VALUES, verbose=0)
+        loaded.train_on_batch(AUX, VALUES)
+    loaded.hold(AUX, VALUES)
+    loaded.train_on_batch(AUX, VALUES)
 
 
 def test_frozen_networks_stay_as_they_are():
@@ -168,3 +170,25 @@ def test_data_that_cannot_work():
         model.fit(AUX[:5], VALUES[:5], verbose=0)
     with pytest.raises(svgp.DataError, match="validation_data"):
         model.fit(AUX, VALUES, validation_split=0.2, verbose=0)
+    with pytest.raises(svgp.DataError, match="make 3"):  # the angle was forgotten
+        model.fit(AUX[:, :1], VALUES, verbose=0)
+    with pytest.raises(svgp.DataError, match="rows of auxiliary data are alike"):
+        make(OriginalGPPVAE).hold(np.repeat(AUX[:1], N, axis=0), VALUES)
+    model.fit(AUX, VALUES, verbose=0)  # none of this has broken it
+
+
+def test_evaluation_of_all_data_at_once_is_the_divergence_of_the_exact_prior():
+    model = make()
+    model.compile("adam")
+    got = model.evaluate(AUX, VALUES, batch_size=N, verbose=0, return_dict=True)["kl"]
+    assert N * got == pytest.approx(float(exact_divergence(model, tf.constant(AUX), tf.constant(VALUES))), rel=1e-5)
+    assert model.evaluate(AUX[:4], 50 * VALUES[:4], verbose=0, return_dict=True)["kl"] > 3 * got > 0
+
+
+def test_other_data_take_the_place_of_those_held():
+    model, fresh = make(), make()
+    for one in (model, fresh):
+        one.compile(keras.optimizers.SGD(0.0))
+    model.fit(AUX, VALUES, batch_size=N, verbose=0)
+    again = model.fit(AUX, 3 * VALUES, batch_size=N, verbose=0).history["kl"]
+    assert again == pytest.approx(fresh.fit(AUX, 3 * VALUES, batch_size=N, verbose=0).history["kl"], rel=1e-6)
