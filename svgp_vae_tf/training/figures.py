@@ -160,7 +160,7 @@ def image_rows(rows: Mapping[str, np.ndarray]) -> Figure:
         for axis, image in zip(axes, images, strict=True):
             axis.imshow(np.reshape(image, image.shape[:2]), cmap="Greys", vmin=0.0, vmax=1.0)
             _bare(axis)
-        axes[0].set_ylabel(name)
+        axes[0].set_ylabel(name.replace(", ", ",\n"), fontsize="small")
     return figure
 
 
@@ -182,6 +182,8 @@ def against_epochs(lines: Mapping[str, Sequence[tuple[float, float]]], ylabel: s
             axis.plot(x, y, color=f"C{kinds.index(kind)}", linewidth=1, label=None if i else kind.replace("_", " "))
     axis.axhline(mark, color="black", linestyle=":", label=f"{mark:g}")
     axis.set(xlabel="epoch", ylabel=ylabel, yscale="log", xscale="log")
+    axis.yaxis.set_minor_formatter("{x:.2f}")
+    axis.yaxis.set_major_formatter("{x:.2f}")
     axis.legend(fontsize="small")
     axis.grid(alpha=0.3, which="both")
     return figure
