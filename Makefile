@@ -45,8 +45,9 @@ format: setup-dev  ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-benchmark: setup  ## step time, beside the networks' matrix products alone
+benchmark: setup  ## step time beside the networks' matrix products, time per image from one digit to ten
 	$(BIN)/python -W ignore -m benchmarks.step_time
+	$(BIN)/python -W ignore -m benchmarks.time_per_image
 
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache *.egg-info

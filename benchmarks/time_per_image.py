@@ -1,0 +1,89 @@
+"""Training time per image of SVGP-VAE against the number of digits (4,050 images each), in one process and one run.
+
+    python -m benchmarks.time_per_image --output=results/time_per_image.json
+
+Images are noise: time does not depend on what they show. Rounds alternate between all sizes, so that a change of the
+machine's speed meets all of them alike; the first round warms up. Passes of the stream, shuffling and gathering count.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+from absl import app, flags
+
+from data_generators.rotated_mnist import RotatedMNIST, Split
+from run_experiments import rotated_mnist, run_folder
+from run_experiments.rotated_mnist_settings import Settings
+
+OBJECTS, PER_OBJECT, ANGLES = 400, 10, 16
+
+
+def noise(digits: int) -> RotatedMNIST:
+    """As many images and objects as rotated MNIST with so many digits."""
+    rng = np.random.default_rng(0)
+    ids = np.repeat(np.arange(OBJECTS * digits), PER_OBJECT)
+    ids = np.concatenate([ids, ids[: 50 * digits]])
+    scores = rng.normal(size=(OBJECTS * digits, 8))
+    angles = 2.0 * np.pi / ANGLES * rng.integers(0, ANGLES, len(ids))
+    train = Split(rng.random((len(ids), 28, 28, 1), np.float32), np.column_stack([ids, angles, scores[ids]]))
+    few = Split(train.images[:16], train.aux[:16])
+    return RotatedMNIST(train, few, few, scores, 0.0)
+
+
+def training_step(digits: int) -> Callable[[], None]:
+    """A function that trains one step."""
+    settings = Settings()
+    data = noise(digits)
+    model = rotated_mnist.build_model(settings, data)
+    stream = iter(rotated_mnist.batches(settings, data.train, settings.batch_size, 0))
+    model.make_train_function()
+
+    def step() -> None:
+        float(model.train_function([next(stream)])["loss"])
+
+    step()
+    return step
+
+
+def measure(digits: Sequence[int], rounds: int, steps: int) -> list[dict[str, float]]:
+    """Microseconds per image, median and extremes over rounds, and the ratio to the first size."""
+    candidates = {count: training_step(count) for count in digits}
+    times: dict[int, list[float]] = {count: [] for count in digits}
+    for round_ in range(rounds + 1):
+        for count, step in candidates.items():
+            start = time.perf_counter()
+            for _ in range(steps):
+                step()
+            if round_:
+                times[count].append((time.perf_counter() - start) / steps / Settings().batch_size * 1e6)
+    first = np.array(times[digits[0]])
+    return [
+        {
+            "digits": count,
+            "num_data": count * (OBJECTS * PER_OBJECT + 50),
+            "median_us": float(np.median(values)),
+            "min_us": float(np.min(values)),
+            "max_us": float(np.max(values)),
+            "ratio_to_first": float(np.median(np.array(values) / first)),
+        }
+        for count, values in times.items()
+    ]
+
+
+def _main(_: list[str]) -> None:
+    run_folder.make_repeatable()
+    tf.get_logger().setLevel("ERROR")
+    rows = measure([1, 2, 5, 10], flags.FLAGS.rounds, flags.FLAGS.steps)
+    for row in rows:
+        ratio = f"{row['ratio_to_first']:.2f} of one digit's"
+        print(f"{row['digits']:>2} digit(s): {row['median_us']:.0f} us per image, {ratio}")
+    run_folder.write_json(flags.FLAGS.output, {"rows": rows, "made_by": run_folder.provenance()})
+
+
+if __name__ == "__main__":
+    flags.DEFINE_string("output", "results/time_per_image.json", "The file to write.")
+    flags.DEFINE_integer("rounds", 9, "Rounds that count.")
+    flags.DEFINE_integer("steps", 15, "Steps in a round.")
+    app.run(_main)
