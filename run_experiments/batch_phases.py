@@ -59,7 +59,7 @@ def cosine(
 ) -> keras.optimizers.schedules.LearningRateSchedule:
     """A learning rate that falls along a cosine over the epochs, in steps as TensorFlow's schedules count them."""
     epochs = plan[-1].end_epoch
-    levels = min(levels, epochs)
+    levels = max(2, min(levels, epochs))
     values = [last + 0.5 * (first - last) * (1.0 + math.cos(math.pi * (i + 0.5) / levels)) for i in range(levels)]
     boundaries = []
     for i in range(1, levels):

@@ -38,3 +38,8 @@ def test_the_learning_rate_falls_with_epochs_not_with_steps():
     assert float(schedule(8000)) == pytest.approx(5e-3, rel=0.03)
     assert float(schedule(10_000)) == pytest.approx(5e-5 + 0.146 * 1e-2, rel=0.05)
     assert float(schedule(10_999)) == pytest.approx(5e-5, rel=0.01)
+
+
+def test_one_epoch_has_a_schedule_too():
+    schedule = cosine(phases(100, 1, 20, 20), 1.0, 0.1)
+    assert float(schedule(0)) > float(schedule(4)) > 0.1
