@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 from absl import app, flags
 
+from benchmarks.rounds import alternate
 from data_generators import moving_ball as data
 from run_experiments import moving_ball, run_folder
 from run_experiments.moving_ball_settings import MODELS, Settings
@@ -57,14 +58,8 @@ def measure(rounds: int, steps: int) -> dict[str, dict[str, float]]:
     first = {}
     for model in MODELS:
         candidates[model], first[model] = training_step(Settings(model=model))
-    times: dict[str, list[float]] = {name: [] for name in candidates}
-    for round_ in range(rounds + 1):  # the first round warms up
-        for name, run in candidates.items():
-            start = time.perf_counter()
-            for _ in range(steps):
-                run()
-            if round_:
-                times[name].append((time.perf_counter() - start) / steps * 1e3)
+    seconds = alternate(candidates, rounds, steps)
+    times = {name: [1e3 * value for value in values] for name, values in seconds.items()}
     reference = np.array(times["matrix products alone"])
     return {
         name: {

@@ -2,17 +2,16 @@
 
     python -m benchmarks.time_per_image --output=results/time_per_image.json
 
-Images are noise: time does not depend on what they show. Rounds alternate between all sizes, so that a change of the
-machine's speed meets all of them alike; the first round warms up. Passes of the stream, shuffling and gathering count.
+Images are noise: time does not depend on what they show. Shuffling and gathering count.
 """
 
-import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 from absl import app, flags
 
+from benchmarks.rounds import alternate
 from data_generators.rotated_mnist import RotatedMNIST, Split
 from run_experiments import rotated_mnist, run_folder
 from run_experiments.rotated_mnist_settings import Settings
@@ -50,14 +49,8 @@ def training_step(digits: int) -> Callable[[], None]:
 def measure(digits: Sequence[int], rounds: int, steps: int) -> list[dict[str, float]]:
     """Microseconds per image, median and extremes over rounds, and the ratio to the first size."""
     candidates = {count: training_step(count) for count in digits}
-    times: dict[int, list[float]] = {count: [] for count in digits}
-    for round_ in range(rounds + 1):
-        for count, step in candidates.items():
-            start = time.perf_counter()
-            for _ in range(steps):
-                step()
-            if round_:
-                times[count].append((time.perf_counter() - start) / steps / Settings().batch_size * 1e6)
+    seconds = alternate(candidates, rounds, steps)
+    times = {count: [1e6 * value / Settings().batch_size for value in values] for count, values in seconds.items()}
     first = np.array(times[digits[0]])
     return [
         {

@@ -20,7 +20,6 @@ DIGIT_TITLES = {
     "gppvae_original": "GPPVAE, staged, original objective",
     "cvae": "CVAE",
 }
-SHARED_CORES = "Seconds are those of runs that had one of two processors each."
 TITLES = {"svgpvae_m15": "SVGP-VAE, m = 15", "gpvae": "GP-VAE (exact)", "vae": "VAE"}
 
 
@@ -158,7 +157,8 @@ def digits(results_dir: str) -> str:
         for name, row in report["table"].items()
     ]  # fmt: skip
     header = ["model", "runs", "epochs", "MSE, sampled latents", "MSE, posterior mean", "paper's MSE", "s per epoch"]
-    text = f"MSE: {report['mse_definition']}. Mean ± standard deviation over runs. {SHARED_CORES}"
+    text = f"MSE: {report['mse_definition']}. Mean ± standard deviation over runs. "
+    text += f"Seconds on {report['made_by']['processors']} processors, which runs shared."
     reached = [value for value in report["to_the_papers_0.0251"].values() if value]
     if reached:
         shortest, longest = (f(value["epochs"] for value in reached) for f in (min, max))

@@ -21,9 +21,7 @@ _PLAIN: dict[str, Any] = {
     "clip_norm": None,
     "final_batch_size": None,
 }
-_GECO = {"objective": "geco", "learning_rate": 1e-2, "clip_norm": 0.1, "final_batch_size": 1024}
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "svgpvae": {**_PLAIN, **_GECO, "final_learning_rate": 5e-5},
     "svigp": {**_PLAIN, "final_learning_rate": 5e-5, "noise_stddev": 0.1},
     "original_svigp": {**_PLAIN, "noise_stddev": 0.1},
     "gppvae": {**_PLAIN, "final_learning_rate": 5e-5, "noise_stddev": GPPVAE_NOISE},
@@ -31,7 +29,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "cvae": _PLAIN,
     "vae": _PLAIN,
 }
-"""Settings that differ between models."""
+"""Where other models differ from svgpvae, whose settings are those of the class."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +55,7 @@ class Settings:
     noise_stddev: float = 0.01
     variance_bounds: tuple[float, float] = (1e-3, 10.0)
     batch_size: int = 256
-    final_batch_size: int | None = None
+    final_batch_size: int | None = 1024
     epochs: int = 1_000
     evaluate_every: int = 10
     learning_rate: float = 1e-2
@@ -186,6 +184,5 @@ def settings_from_flags() -> Settings:
         idle = [name for name in OF_THE_DATA if flags.FLAGS[name].present]
         if idle:
             raise ValueError(f"--{idle[0]} has no effect on the file of --data, which was made with its own")
-    own = DEFAULTS[values["model"]]
-    given = {name: value for name, value in values.items() if not (name in own and value is None)}
+    given = {name: value for name, value in values.items() if not (name in _PLAIN and value is None)}
     return Settings.of(**{**given, "variance_bounds": (low, high)})
