@@ -22,13 +22,20 @@ class Features(keras.layers.Layer):
         super().__init__(**kwargs)
         self.built = True
 
-    def call(self, aux: Any, leading: int) -> tf.Tensor:
+    def call(self, aux: Any, leading: int, training: bool = False) -> tf.Tensor:
         """Features (..., n, D) of auxiliary data with ``leading`` axes before the features."""
         if isinstance(aux, Mapping):
             raise DataError(
                 f"auxiliary data are named ({', '.join(aux)}); give the model auxiliary=NamedColumns([...])"
             )
-        return _as_columns(aux, leading)
+        return as_columns(aux, leading)
+
+    def prepare(self, aux: Any) -> Any:
+        """Auxiliary data of a whole data set in a form that may be cut into chunks."""
+        return aux
+
+    def check_batches(self, aux: Any) -> None:
+        """Raise DataError if arrays must not be cut into batches at will, as Keras does."""
 
 
 @_register
@@ -43,13 +50,13 @@ class NamedColumns(Features):
         super().__init__(**kwargs)
         self.names = list(names)
 
-    def call(self, aux: Any, leading: int) -> tf.Tensor:
+    def call(self, aux: Any, leading: int, training: bool = False) -> tf.Tensor:
         if not isinstance(aux, Mapping):
             raise DataError(f"auxiliary data must be a dict with {', '.join(self.names)}, got {type(aux).__name__}")
         missing = [name for name in self.names if name not in aux]
         if missing:
             raise DataError(f"auxiliary data lack {', '.join(missing)}; they hold {', '.join(aux) or 'nothing'}")
-        return tf.concat([_as_columns(aux[name], leading) for name in self.names], axis=-1)
+        return tf.concat([as_columns(aux[name], leading) for name in self.names], axis=-1)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "names": self.names}
@@ -94,7 +101,7 @@ class GPLVM(Features):
         )  # fmt: skip
         self.vectors.assign(self.initial_vectors)
 
-    def call(self, aux: Any, leading: int) -> tf.Tensor:
+    def call(self, aux: Any, leading: int, training: bool = False) -> tf.Tensor:
         columns = (Features() if self.names is None else NamedColumns(self.names)).call(aux, leading)
         width = columns.shape[-1]
         if not 0 <= self.id_column < width:
@@ -120,6 +127,7 @@ class GPLVM(Features):
         return {**super().get_config(), "vectors": self.initial_vectors.tolist(), **own}
 
 
-def _as_columns(array: Any, leading: int) -> tf.Tensor:
+def as_columns(array: Any, leading: int) -> tf.Tensor:
+    """An array (..., n, D), or (..., n) for a single column, as (..., n, D), float64."""
     tensor = tf.cast(tf.convert_to_tensor(array), linalg.DTYPE)
     return tensor[..., tf.newaxis] if len(tensor.shape) == leading else tensor

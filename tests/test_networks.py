@@ -30,3 +30,10 @@ def test_parameters_of_the_mnist_networks_are_the_papers():
 def test_unknown_padding_is_an_error():
     with pytest.raises(ValueError, match="padding"):
         networks.UpsampledConv2D(1, padding="full")
+
+
+def test_parameters_of_the_sprites_networks_are_the_papers():
+    assert networks.sprites_encoder(64).count_params() == 143_248
+    assert networks.sprites_decoder(64).count_params() == 80_915
+    assert networks.sprites_decoder(64).output_shape == (None, 64, 64, 3)
+    assert networks.representation_network(16).count_params() == 2_288

@@ -92,7 +92,7 @@ ORDER = [
     "distribution errors",
     "math",
     "auxiliary kernels likelihoods networks objectives",
-    "inducing priors",
+    "groups inducing priors",
     "models",
     "saving training",
 ]

@@ -52,6 +52,8 @@ class LatentModel(PredictiveModel):
         x, y = self._checked(x, y, check_num_data=not kwargs.get("validation_split"))
         if checks.is_array_like(x):
             self.prior.check_training(tuple(self.features(x).shape))
+        elif isinstance(x, tf.data.Dataset):
+            kwargs.setdefault("shuffle", False)  # Keras' default only makes it warn that it cannot
         self.evidence.clear()
         try:
             with checks.graph_errors_in_one_line():
@@ -81,6 +83,7 @@ class LatentModel(PredictiveModel):
                 raise checks.DataError("observations are missing: call with x=aux, y=observations")
             x, y = checks.check_arrays(x, y, self.leading_axes, self.prior.num_data if check_num_data else None)
             self.likelihood.check(y)
+            self.auxiliary.check_batches(x)
             self.features(x)
             self._ensure_built(y.shape)
         return x, y

@@ -110,10 +110,10 @@ class LatentCore(keras.Model):
         outputs = tf.cast(outputs, self.variable_dtype)
         return tf.reshape(outputs, [*leading, *outputs.shape[1:]])
 
-    def features(self, aux: Any) -> tf.Tensor:
+    def features(self, aux: Any, training: bool = False) -> tf.Tensor:
         """Features of auxiliary data, (..., n, D), float64."""
         # not through `__call__`, which wraps the one line of an error into several
-        features = self.auxiliary.call(aux, leading=self.leading_axes)
+        features = self.auxiliary.call(aux, self.leading_axes, training)
         if len(features.shape) != self.leading_axes + 1:
             raise checks.DataError(
                 f"auxiliary data give features of shape {tuple(features.shape)}; they need {self.leading_axes + 1} axes"
@@ -137,7 +137,7 @@ class LatentCore(keras.Model):
 
     def elbo_terms(self, aux: Any, observations: tf.Tensor, training: bool = False) -> ElboTerms:
         """Both terms of the ELBO for a batch, with one latent sample."""
-        features = self.features(aux)
+        features = self.features(aux, training)
         if training:
             self.prior.check_training(tuple(features.shape))
         q = self._posterior(features, *self.encode(observations, training, features), training)

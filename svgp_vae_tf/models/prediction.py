@@ -95,6 +95,7 @@ class PredictiveModel(LatentCore):
             raise checks.DataError("observations are missing: give aux and observations")
         aux, observations = checks.check_arrays(aux, observations, self.leading_axes)
         self._ensure_built(observations.shape)
+        aux = self.auxiliary.prepare(aux)
         for start in range(0, len(observations), batch_size):
             part = slice(start, start + batch_size)
             yield tree.map_structure(lambda a, part=part: a[part], aux), tf.constant(observations[part])
@@ -114,6 +115,7 @@ class PredictiveModel(LatentCore):
     def reconstruct(self, aux: Any, observations: Any, batch_size: int = CHUNK) -> np.ndarray:
         """Mean observations at the posterior mean of the latents of observed points (see `infer`)."""
         mean = self.infer(aux, observations, batch_size).mean
+        aux = self._checked_aux(aux)
         parts = []
         for start in range(0, len(mean), batch_size):
             part = slice(start, start + batch_size)
@@ -189,7 +191,7 @@ class PredictiveModel(LatentCore):
     def sample(self, aux: Any, num_samples: int = 1, joint: bool = True, seed: int | None = None) -> np.ndarray:
         """Mean observations of latent draws, (num_samples, ..., n, *observation). Arguments as `sample_latent`."""
         latents = self.sample_latent(aux, num_samples, joint, seed)
-        features = self.features(checks.check_arrays(aux, None, self.leading_axes)[0])
+        features = self.features(self._checked_aux(aux))
         return np.stack([self._decode_mean(draw, features).numpy() for draw in latents])
 
     # ---- shared ----
@@ -197,10 +199,14 @@ class PredictiveModel(LatentCore):
     def _decode_mean(self, latents: Any, features: tf.Tensor) -> tf.Tensor:
         return self.likelihood.mean(self.decode(tf.convert_to_tensor(latents), features=features))
 
+    def _checked_aux(self, aux: Any) -> Any:
+        """Auxiliary data as arrays, checked, that may be cut into chunks."""
+        return self.auxiliary.prepare(checks.check_arrays(aux, None, self.leading_axes)[0])
+
     def _check_new(self, aux: Any) -> tuple[Any, np.ndarray]:
         """New inputs as arrays, checked, and the rows of evidence they are asked of."""
         self.evidence.require()
-        aux, _ = checks.check_arrays(aux, None, self.leading_axes)
+        aux = self._checked_aux(aux)
         self.features(aux)
         count = len(tree.flatten(aux)[0])
         held = len(self.evidence.get().arrays[0])

@@ -24,14 +24,15 @@ class Evaluation(keras.callbacks.Callback):
 
     Args:
         function: from the model to named numbers.
+        every: epochs between evaluations.
     """
 
-    def __init__(self, function: Numbers) -> None:
+    def __init__(self, function: Numbers, every: int = 1) -> None:
         super().__init__()
-        self._function = function
+        self._function, self._every = function, every
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        if logs is not None:
+        if logs is not None and (epoch + 1) % self._every == 0:
             logs.update(self._function(self.model))
 
 
@@ -94,18 +95,20 @@ class HistoryFile(keras.callbacks.Callback):
         self._rows.append({"step": step, **{key: float(value) for key, value in numbers.items()}})
         partial = self._path + ".partial"
         with open(partial, "w", newline="") as file:
-            writer = csv.DictWriter(file, list(self._rows[-1]))
+            names = dict.fromkeys(name for row in self._rows for name in row)  # not every epoch is evaluated
+            writer = csv.DictWriter(file, list(names))
             writer.writeheader()
             writer.writerows(self._rows)
         os.replace(partial, self._path)
 
 
 def read_history(path: str) -> list[dict[str, Any]]:
-    """Rows of a `HistoryFile`, numbers by name; none if the file does not exist."""
+    """Rows of a `HistoryFile`, those numbers by name that a row has; none if the file does not exist."""
     if not os.path.exists(path):
         return []
     with open(path, newline="") as file:
-        return [{k: int(v) if k == "step" else float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+        rows = list(csv.DictReader(file))
+    return [{k: int(v) if k == "step" else float(v) for k, v in row.items() if v} for row in rows]
 
 
 class TensorBoardMonitor(keras.callbacks.Callback):

@@ -87,12 +87,12 @@ def _bare(axis: Any) -> None:
 
 
 def curves(history: Sequence[Mapping[str, float]], names: Sequence[str]) -> Figure:
-    """Numbers of a training history against the step, a panel each."""
-    names = [name for name in names if name in history[0]]
+    """Numbers of a training history against the step, a panel each; not every row need have them all."""
+    names = [name for name in names if any(name in row for row in history)]
     figure = Figure(figsize=(3.2 * len(names), 2.8), layout="constrained")
-    steps = [row["step"] for row in history]
     for axis, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
-        axis.plot(steps, [row[name] for row in history])
+        points = [(row["step"], row[name]) for row in history if name in row]
+        axis.plot(*zip(*points, strict=True))
         axis.set(title=name.replace("_", " "), xlabel="step")
         axis.grid(alpha=0.3)
     return figure
@@ -148,17 +148,18 @@ def save(figure: Figure, path: str) -> None:
 
 
 def image_rows(rows: Mapping[str, np.ndarray]) -> Figure:
-    """Rows of images under each other, all with one grey scale from 0 (white) to 1 (black).
+    """Rows of images under each other; grey ones have one scale from 0 (white) to 1 (black).
 
     Args:
-        rows: by name, images (n, H, W) or (n, H, W, 1), as many in each row.
+        rows: by name, images (n, H, W), (n, H, W, 1) or, in colours from 0 to 1, (n, H, W, 3); as many in each row.
     """
     count = len(next(iter(rows.values())))
     figure = Figure(figsize=(0.9 * count + 0.8, 0.95 * len(rows)), layout="constrained")
     grid = figure.subplots(len(rows), count, squeeze=False)
     for axes, (name, images) in zip(grid, rows.items(), strict=True):
         for axis, image in zip(axes, images, strict=True):
-            axis.imshow(np.reshape(image, image.shape[:2]), cmap="Greys", vmin=0.0, vmax=1.0)
+            pixels = np.clip(image, 0.0, 1.0) if image.shape[2:] == (3,) else np.reshape(image, image.shape[:2])
+            axis.imshow(pixels, cmap="Greys", vmin=0.0, vmax=1.0)
             _bare(axis)
         axes[0].set_ylabel(name.replace(", ", ",\n"), fontsize="small")
     return figure

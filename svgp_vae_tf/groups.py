@@ -1,0 +1,174 @@
+"""Groups whose members share what is not known of them, such as frames of one character: read off the members."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from svgp_vae_tf.auxiliary import Features, as_columns
+from svgp_vae_tf.errors import DataError
+from svgp_vae_tf.math import linalg
+
+CHUNK = 256
+"""Observations that go through the network at a time."""
+
+
+@keras.saving.register_keras_serializable(package="svgp_vae_tf")
+class PooledFeatures(Features):
+    """Features of a group, pooled from its observations: a representation network.
+
+    The network turns each observation into a vector, and the mean over the observations of a group stands for the
+    group in the features of all its members, after those of ``others``. It is trained through the kernel with
+    everything else, and describes groups that training never saw.
+
+    Auxiliary data are named arrays: what ``others`` wants, and either the observations and the group's id of each
+    row, or the vectors themselves where they are known (see `pool`). A batch must hold whole groups, for the mean is
+    over the members it holds: `whole_groups` makes such batches.
+
+    Args:
+        network: from single observations to vectors (M,), built.
+        others: features beside, such as a `GPLVM` with ``names``; None for none.
+        observations: the name in the auxiliary data of the observations, (n, ...).
+        group: the name of the ids, (n,): rows of one id belong together.
+        pooled: the name of vectors that are known, (n, M); they come before observations.
+
+    Raises:
+        DataError: for auxiliary data without these names.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        others: Features | None = None,
+        observations: str = "image",
+        group: str = "group",
+        pooled: str = "style",
+        **kwargs,
+    ) -> None:
+        super().__init__(**kwargs)
+        if not network.built or len(network.output_shape) != 2:
+            raise ValueError("the representation network must be built and give one vector (M,) per observation")
+        self.network, self.others = network, others
+        self.observations, self.group, self.pooled = observations, group, pooled
+
+    def call(self, aux: Any, leading: int, training: bool = False) -> tf.Tensor:
+        self._check_names(aux)
+        if leading != 1:
+            raise DataError("pooled features are for one GP over a data set: give the model num_data=N")
+        own = as_columns(aux[self.pooled], leading) if self.pooled in aux else self._pool_batch(aux, training)
+        if own.shape[-1] not in (None, self.network.output_shape[-1]):
+            raise DataError(f"{self.pooled} has {own.shape[-1]} column(s), not {self.network.output_shape[-1]}")
+        return own if self.others is None else tf.concat([self.others.call(aux, leading, training), own], axis=-1)
+
+    def _check_names(self, aux: Any) -> None:
+        wanted = f"{self.group} and {self.observations}, or {self.pooled}"
+        if not isinstance(aux, Mapping):
+            raise DataError(f"auxiliary data must be a dict with {wanted}, got {type(aux).__name__}")
+        if self.pooled not in aux and not {self.group, self.observations} <= set(aux):
+            raise DataError(f"auxiliary data must hold {wanted}; they hold {', '.join(aux) or 'nothing'}")
+
+    def _pool_batch(self, aux: Mapping[str, tf.Tensor], training: bool) -> tf.Tensor:
+        """The mean vector of each row's group, over the members in this batch, (b, M)."""
+        ids, member = tf.unique(tf.reshape(tf.convert_to_tensor(aux[self.group]), [-1]))
+        vectors = self._vectors(aux[self.observations], training)
+        return tf.gather(tf.math.unsorted_segment_mean(vectors, member, tf.size(ids)), member)
+
+    def _vectors(self, observations: Any, training: bool = False) -> tf.Tensor:
+        inputs = tf.cast(observations, self.network.compute_dtype)
+        return tf.cast(self.network(inputs, training=training), linalg.DTYPE)
+
+    def pool(self, observations: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The vectors of groups from any of their observations: context for groups that training never saw.
+
+        Args:
+            observations: (n, ...).
+            group: an id for each, (n,).
+
+        Returns:
+            The distinct ids, ascending, (G,), and their vectors, (G, M).
+
+        Raises:
+            DataError: if there is no observation, or not one id for each.
+        """
+        group = np.asarray(group)
+        if len(group) == 0 or group.shape != np.shape(observations)[:1]:
+            raise DataError(
+                f"pooling needs at least one observation, and an id for each: got observations of shape "
+                f"{np.shape(observations)} and ids of shape {group.shape}"
+            )
+        ids, member = np.unique(group, return_inverse=True)
+        sums = np.zeros((len(ids), self.network.output_shape[-1]))
+        for start in range(0, len(group), CHUNK):
+            part = slice(start, start + CHUNK)
+            np.add.at(sums, member[part], self._vectors(observations[part]).numpy())
+        return ids, sums / np.bincount(member)[:, np.newaxis]
+
+    def prepare(self, aux: Any) -> Any:
+        """The same auxiliary data with vectors in the place of observations: chunks may then part a group."""
+        self._check_names(aux)
+        if self.pooled in aux:
+            return aux
+        ids, vectors = self.pool(aux[self.observations], aux[self.group])
+        others = {name: value for name, value in aux.items() if name != self.observations}
+        return {**others, self.pooled: vectors[np.searchsorted(ids, aux[self.group])]}
+
+    def check_batches(self, aux: Any) -> None:
+        if isinstance(aux, Mapping) and self.pooled not in aux:
+            raise DataError("Keras would part groups between batches of arrays: give groups.whole_groups(...) instead")
+
+    def get_config(self) -> dict[str, Any]:
+        serialize = keras.saving.serialize_keras_object
+        names = {"observations": self.observations, "group": self.group, "pooled": self.pooled}
+        parts = {"network": serialize(self.network), "others": serialize(self.others)}
+        return {**super().get_config(), **parts, **names}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "PooledFeatures":
+        restore = keras.saving.deserialize_keras_object
+        return cls(**{**config, "network": restore(config["network"]), "others": restore(config["others"])})
+
+
+def whole_groups(
+    aux: Mapping[str, np.ndarray],
+    observations: np.ndarray,
+    groups_per_batch: int,
+    group: str = "group",
+    seed: int | None = None,
+) -> tf.data.Dataset:
+    """Batches (aux, observations) that hold whole groups, for `fit`, `evaluate` and `condition`.
+
+    Args:
+        aux: named arrays (n, ...), the ids among them.
+        observations: (n, ...).
+        groups_per_batch: groups in a batch, of equal sizes or not; the last batch may hold fewer.
+        group: the name of the ids, (n,).
+        seed: of the order of the groups, another one in each pass; None leaves them ascending.
+
+    Raises:
+        DataError: for arrays of different lengths, or without ids.
+    """
+    if groups_per_batch < 1:
+        raise ValueError(f"groups_per_batch must be at least 1, got {groups_per_batch}")
+    if group not in aux:
+        raise DataError(f"auxiliary data lack {group}, the ids of groups; they hold {', '.join(aux) or 'nothing'}")
+    lengths = {name: len(value) for name, value in {**aux, "observations": observations}.items()}
+    if len(set(lengths.values())) != 1 or not len(observations):
+        raise DataError(f"arrays must be of one length, not empty: {lengths}")
+    _, member = np.unique(aux[group], return_inverse=True)
+    order, sizes = np.argsort(member, kind="stable"), np.bincount(member)
+    rows = tf.RaggedTensor.from_row_lengths(order, sizes)
+    shared = {id(value): tf.constant(value) for value in (*aux.values(), observations)}  # one copy of each array
+
+    def gather(chosen: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        members = tf.gather(rows, chosen).flat_values
+        parts = {name: tf.gather(shared[id(value)], members) for name, value in aux.items()}
+        return parts, tf.gather(shared[id(observations)], members)
+
+    groups = tf.data.Dataset.range(len(sizes))
+    if seed is not None:
+        groups = groups.shuffle(len(sizes), seed=seed)
+    options = tf.data.Options()
+    options.autotune.enabled = False  # its thread holds up the end of `fit`
+    return groups.batch(groups_per_batch).map(gather, num_parallel_calls=1).prefetch(2).with_options(options)

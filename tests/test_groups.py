@@ -1,0 +1,173 @@
+"""Features pooled over groups: against NumPy loops, through training, prediction and a saved file."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import svgp_vae_tf as svgp
+from svgp_vae_tf import auxiliary, groups, kernels
+
+SIZES = (3, 1, 4, 2, 5)
+N, PIXELS, POSES, STYLE, LATENTS = sum(SIZES), 6, 4, 3, 2
+IDS = np.repeat([7, 2, 9, 4, 30], SIZES)
+
+
+def representation() -> keras.Sequential:
+    return keras.Sequential([keras.layers.Input((PIXELS,)), keras.layers.Dense(STYLE, "tanh")])
+
+
+def arrays(seed: int = 0) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Rows of groups of unequal size, mixed; observations depend on group and pose."""
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(N)
+    ids, poses = IDS[order], rng.integers(0, POSES, N)
+    images = np.sin(ids[:, None] + np.arange(PIXELS) + poses[:, None]) + 0.1 * rng.normal(size=(N, PIXELS))
+    images = images.astype(np.float32)
+    return {"pose": poses.astype(np.float32), "group": ids.astype(np.float32), "image": images}, images
+
+
+def model(**kwargs) -> svgp.SVGPVAE:
+    keras.utils.set_random_seed(3)
+    rng = np.random.default_rng(1)
+    poses = auxiliary.GPLVM(rng.normal(size=(POSES, 2)), names=["pose"])
+    kernel = kernels.NormalizedLinear(columns=[0, 1]) * kernels.NormalizedLinear(columns=[2, 3, 4])
+    encoder = keras.Sequential([keras.layers.Input((PIXELS,)), keras.layers.Dense(2 * LATENTS)])
+    decoder = keras.Sequential([keras.layers.Input((LATENTS,)), keras.layers.Dense(PIXELS)])
+    settings = {
+        "kernel": kernel,
+        "inducing_points": rng.normal(size=(4, 5)),
+        "auxiliary": groups.PooledFeatures(representation(), poses),
+        "likelihood": "gaussian",
+        "num_data": N,
+    }
+    return svgp.SVGPVAE(encoder, decoder, **{**settings, **kwargs})
+
+
+def pooled_by_loop(network: keras.Model, aux: dict[str, np.ndarray]) -> np.ndarray:
+    vectors = np.asarray(network(aux["image"]))
+    return np.stack([vectors[aux["group"] == own].mean(axis=0) for own in aux["group"]])
+
+
+def test_features_are_pose_vectors_beside_the_mean_of_the_group():
+    aux, _ = arrays()
+    trained = model()
+    features = trained.features(aux).numpy()
+    np.testing.assert_allclose(features[:, :2], trained.auxiliary.others.vectors.numpy()[aux["pose"].astype(int)])
+    np.testing.assert_allclose(features[:, 2:], pooled_by_loop(trained.auxiliary.network, aux), rtol=1e-5)
+
+
+def test_prepared_data_and_pooled_vectors_say_the_same_as_observations(monkeypatch):
+    monkeypatch.setattr(groups, "CHUNK", 4)  # groups straddle the chunks
+    aux, _ = arrays()
+    trained = model()
+    prepared = trained.auxiliary.prepare(aux)
+    assert "image" not in prepared
+    np.testing.assert_allclose(trained.features(prepared), trained.features(aux), rtol=1e-6)
+    ids, vectors = trained.auxiliary.pool(aux["image"], aux["group"])
+    np.testing.assert_array_equal(ids, np.unique(IDS))
+    np.testing.assert_allclose(prepared["style"], vectors[np.searchsorted(ids, aux["group"])])
+    assert trained.auxiliary.prepare(prepared) is prepared
+
+
+def test_gradients_reach_the_network_through_the_kernel():
+    aux, images = arrays()
+    trained = model()
+    with tf.GradientTape() as tape:
+        kl = trained.posterior(aux, tf.constant(images)).kl
+    gradients = tape.gradient(kl, trained.auxiliary.network.trainable_variables)
+    assert all(np.abs(g.numpy()).max() > 0.0 for g in gradients)
+
+
+def test_batches_hold_whole_groups_and_all_rows_once():
+    aux, images = arrays()
+    for seed in (None, 5):
+        seen = []
+        for part, observed in groups.whole_groups(aux, images, groups_per_batch=2, seed=seed):
+            ids = part["group"].numpy()
+            assert len(np.unique(ids)) <= 2
+            assert all(np.sum(ids == own) == np.sum(IDS == own) for own in np.unique(ids))
+            np.testing.assert_array_equal(part["image"], observed)
+            seen.append(observed.numpy())
+        np.testing.assert_array_equal(np.sort(np.concatenate(seen), axis=0), np.sort(images, axis=0))
+    first, second = (
+        np.concatenate([p["group"].numpy() for p, _ in stream])
+        for stream in [groups.whole_groups(aux, images, 2, seed=5)] * 2
+    )
+    assert (first != second).any()  # another order in each pass
+
+
+def test_training_conditioning_and_saving(tmp_path):
+    aux, images = arrays()
+    trained = model()
+    trained.compile(keras.optimizers.Adam(1e-2))
+    before = [w.numpy() for w in trained.auxiliary.network.trainable_variables]
+    history = trained.fit(groups.whole_groups(aux, images, 2, seed=0), epochs=30, verbose=0).history
+    assert history["loss"][-1] < history["loss"][0]
+    assert all((a != w.numpy()).any() for a, w in zip(before, trained.auxiliary.network.weights, strict=True))
+    trained.condition(groups.whole_groups(aux, images, 2))
+    context, asked = images[:3], np.arange(POSES, dtype=np.float32)  # a new character from three frames
+    _, style = trained.auxiliary.pool(context, np.zeros(3))
+    question = {"pose": asked, "style": np.repeat(style, POSES, axis=0)}
+    streamed = trained.predict(question, verbose=0)
+    trained.condition(aux, images, batch_size=3)  # in chunks that part groups
+    np.testing.assert_allclose(trained.predict(question, verbose=0), streamed, rtol=1e-4)
+    trained.save(tmp_path / "model.keras")
+    loaded = svgp.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(loaded.predict(question, verbose=0), streamed, rtol=1e-4)
+    np.testing.assert_allclose(loaded.auxiliary.pool(context, np.zeros(3))[1], style, rtol=1e-6)
+
+
+def test_context_can_join_the_posterior_and_leave_it_again():
+    aux, images = arrays()
+    trained = model()
+    trained.condition(aux, images)
+    before = trained.predict_latent(aux)
+    trained.update(aux, images)
+    updated = trained.predict_latent(aux)
+    assert (updated.variance < before.variance).all()
+    trained.forget(aux, images)
+    np.testing.assert_allclose(trained.predict_latent(aux).mean, before.mean, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda aux: {k: v for k, v in aux.items() if k != "group"}, "must hold group and image, or style"),
+        (lambda aux: aux["pose"], "must be a dict with group and image, or style"),
+        (lambda aux: {"pose": aux["pose"], "style": np.zeros((N, 2), np.float32)}, "style has 2 column"),
+        (lambda aux: {**aux, "pose": aux["pose"] + POSES}, "no whole number from 0 to 3"),
+    ],
+)
+def test_bad_auxiliary_data_get_one_line(change, message):
+    aux, images = arrays()
+    with pytest.raises(svgp.DataError, match=message):
+        model().condition(change(aux), images)
+
+
+def test_arrays_cannot_be_fitted_for_keras_would_part_groups():
+    aux, images = arrays()
+    trained = model()
+    trained.compile("adam")
+    for method in (trained.fit, trained.evaluate):
+        with pytest.raises(svgp.DataError, match="whole_groups"):
+            method(x=aux, y=images, verbose=0)
+
+
+def test_misuse_gets_one_line():
+    aux, images = arrays()
+    features = model().auxiliary
+    with pytest.raises(svgp.DataError, match="at least one observation"):
+        features.pool(images[:0], np.zeros(0))
+    with pytest.raises(svgp.DataError, match="an id for each"):
+        features.pool(images, np.zeros(3))
+    with pytest.raises(svgp.DataError, match="num_data"):
+        features.call(aux, leading=2)
+    with pytest.raises(ValueError, match="built"):
+        groups.PooledFeatures(keras.Sequential([keras.layers.Dense(2)]))
+    with pytest.raises(ValueError, match="groups_per_batch"):
+        groups.whole_groups(aux, images, 0)
+    with pytest.raises(svgp.DataError, match="lack group"):
+        groups.whole_groups({"pose": aux["pose"]}, images, 1)
+    with pytest.raises(svgp.DataError, match="one length"):
+        groups.whole_groups(aux, images[:-1], 1)
