@@ -1,0 +1,206 @@
+r"""Sprites: draw characters never seen, in poses of one's choice (paper, section 4.3).
+
+    python -m run_experiments.sprites --output_dir=runs/sprites
+
+The pose of a frame is known by its number and has a vector that is learned (GP-LVM); the character is known by its
+frames alone, which a representation network turns into a style vector. Without data of your own the experiment draws
+its characters itself; `--sheets` takes LPC sprite sheets, `--data` shards of data_generators.sprites.
+"""
+
+import dataclasses
+import os
+import resource
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl import app, flags
+
+import svgp_vae_tf as svgp
+from data_generators import sprites as data
+from run_experiments import run_folder
+from run_experiments import sprites_generation as generation
+from run_experiments.moving_ball import load_checkpoint
+from run_experiments.sprites_models import build_model, look_at
+from run_experiments.sprites_settings import Settings, define_flags, settings_from_flags
+from svgp_vae_tf.training import callbacks, figures
+
+SAMPLE_SEED = 20_201_026
+
+
+def load_data(settings: Settings, output_dir: str) -> data.SpriteSet:
+    """The data of a run: prepared shards, or shards made here from sheets or drawings, in the run's folder."""
+    if settings.data is not None:
+        return data.open_set(settings.data)
+    folder = os.path.join(output_dir, "data")
+    if data.is_written(folder):
+        return data.open_set(folder)
+    frames, source = data.source(settings.sheets)
+    known, others = data.split(
+        num_train=settings.train_characters, num_test=settings.characters - settings.train_characters
+    )
+    return data.write(
+        frames, folder, train_characters=known, test_characters=others, seed=settings.data_seed, source=source,
+        poses_per_character=settings.poses_per_character,
+    )  # fmt: skip
+
+
+def batches(settings: Settings, sprites: data.SpriteSet, start_epoch: int) -> tf.data.Dataset:
+    """Endless batches of whole characters; the order of an epoch depends on seed and epoch alone."""
+    return data.batches(
+        sprites, "train", settings.characters_per_batch, seed=settings.seed, start_epoch=start_epoch, repeat=True
+    )
+
+
+def unseen(settings: Settings, sprites: data.SpriteSet) -> Iterator[generation.Unseen]:
+    """The unseen characters, with their context."""
+    return generation.unseen(sprites, settings.num_context, settings.context, settings.seed)
+
+
+def condition(model: svgp.SVGPVAE, sprites: data.SpriteSet) -> None:
+    """Give the posterior all training frames, some whole characters at a time."""
+    model.condition(data.batches(sprites, "train", 4))
+
+
+def evaluate(model: svgp.SVGPVAE, settings: Settings, sprites: data.SpriteSet) -> dict[str, float]:
+    """Errors of generated frames of unseen characters; conditions the model."""
+    condition(model, sprites)
+    errors = generation.generation_errors(model, unseen(settings, sprites), SAMPLE_SEED)
+    return {
+        "test_mse_mean": errors.mse_mean,
+        "test_mse_sampled": errors.mse_sampled,
+        "smallest_variance": errors.smallest_variance,
+    }
+
+
+class _Pace(keras.callbacks.Callback):
+    """Epoch, training seconds and images per second, without evaluations and checkpoints, in the logs."""
+
+    def __init__(self, num_frames: int) -> None:
+        super().__init__()
+        self._num_frames = num_frames
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._start = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if logs is not None:
+            seconds = time.perf_counter() - self._start
+            logs |= {"epoch": epoch + 1, "seconds_per_epoch": seconds, "images_per_second": self._num_frames / seconds}
+
+
+def characters_figure(model: svgp.SVGPVAE, settings: Settings, sprites: data.SpriteSet) -> Any:
+    """Frames of unseen characters above what a conditioned model generates."""
+    return figures.image_rows(generation.rows_of_characters(model, next(unseen(settings, sprites))))
+
+
+def run(settings: Settings, output_dir: str, resume: bool = False, verbose: int | str = "auto") -> dict[str, Any]:
+    """Train, evaluate and leave a run folder behind. Returns the metrics.
+
+    Raises:
+        ValueError: for settings or data that cannot work.
+        RunFolderError: if the folder cannot be used.
+    """
+    settings.check()
+    run_folder.make_repeatable()
+    folder = run_folder.RunFolder(output_dir, resume)
+    sprites = load_data(settings, output_dir)
+    next(unseen(settings, sprites))  # settings that cannot work are told before training
+    going_on = resume and os.path.exists(folder.checkpoint)
+    model = build_model(settings, sprites, pretrain=not going_on)
+    folder.start(dataclasses.asdict(settings))
+    if going_on:
+        load_checkpoint(model, folder.checkpoint)
+    _train(model, settings, folder, sprites, verbose)
+    return _report(model, settings, folder, sprites)
+
+
+def _train(
+    model: svgp.SVGPVAE, settings: Settings, folder: run_folder.RunFolder, sprites: data.SpriteSet, verbose: Any
+) -> None:
+    steps = sprites.steps_per_epoch("train", settings.characters_per_batch)
+    start = int(model.optimizer.iterations) // steps
+    if start >= settings.epochs:
+        return
+
+    def pictures(trained: svgp.SVGPVAE) -> Mapping[str, Any]:
+        return {"unseen_characters": characters_figure(trained, settings, sprites)}
+
+    every = settings.evaluate_every
+    model.fit(
+        batches(settings, sprites, start),
+        steps_per_epoch=steps,
+        initial_epoch=start,
+        epochs=settings.epochs,
+        verbose=verbose,
+        shuffle=False,
+        callbacks=[
+            _Pace(sprites.num_frames("train")),
+            callbacks.Evaluation(lambda trained: evaluate(trained, settings, sprites), every),
+            callbacks.HistoryFile(folder.history),
+            callbacks.TensorBoardMonitor(folder.tensorboard, pictures, every),
+            callbacks.Checkpoint(folder.checkpoint),
+            keras.callbacks.TerminateOnNaN(),
+        ],
+    )
+
+
+def _report(
+    model: svgp.SVGPVAE, settings: Settings, folder: run_folder.RunFolder, sprites: data.SpriteSet
+) -> dict[str, Any]:
+    history = callbacks.read_history(folder.history)
+    condition(model, sprites)
+    errors = generation.generation_errors(model, unseen(settings, sprites), SAMPLE_SEED)
+    figures.save(characters_figure(model, settings, sprites), folder.figure("unseen_characters"))
+    names = ("mse", "kl", "test_mse_mean", "test_mse_sampled", "log_multiplier")
+    figures.save(figures.curves(history, names), folder.figure("curves"))
+    folder.save_model(model)
+    mean_frames = look_at(sprites, model.auxiliary.network).mean_frames
+    metrics = {
+        "epochs": history[-1]["epoch"],
+        "test_mse_mean": errors.mse_mean,
+        "test_mse_sampled": errors.mse_sampled,
+        "test_mse_mean_context_in_the_posterior": _with_context(model, settings, sprites),
+        **{f"baseline_{k}": v for k, v in generation.baselines(unseen(settings, sprites), mean_frames).items()},
+        "test_mse_by_pose": errors.mse_by_pose.tolist(),
+        "smallest_variance": min([errors.smallest_variance, *(r.get("smallest_variance", np.inf) for r in history)]),
+        "train_mse": history[-1]["mse"],
+        "mse_definition": generation.MSE_DEFINITION,
+        "seconds_per_epoch": float(np.median([row["seconds_per_epoch"] for row in history])),
+        "num_data": sprites.num_frames("train"),
+        "data_mb": 1e-6 * sprites.num_frames("train") * np.prod(data.SHAPE),
+        "peak_memory_mb": 1e-3 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+    }
+    run_folder.write_json(folder.metrics, metrics)
+    return metrics
+
+
+def _with_context(model: svgp.SVGPVAE, settings: Settings, sprites: data.SpriteSet) -> float:
+    """The error at the posterior mean when the context frames join the GP's data."""
+    for some in unseen(settings, sprites):
+        model.update(generation.shown_to(model, some), some.context_images)
+    return generation.generation_errors(model, unseen(settings, sprites), SAMPLE_SEED).mse_mean
+
+
+def _main(_: list[str]) -> None:
+    verbose = flags.FLAGS.verbose
+    try:
+        metrics = run(
+            settings_from_flags(),
+            flags.FLAGS.output_dir,
+            flags.FLAGS.resume,
+            verbose if verbose == "auto" else int(verbose),
+        )
+    except (ValueError, OSError, run_folder.RunFolderError) as error:
+        raise SystemExit(f"error: {getattr(error, 'strerror', None) or error}") from error
+    print(f"test MSE {metrics['test_mse_mean']:.4f} at the posterior mean, {metrics['test_mse_sampled']:.4f} with "
+          f"sampled latents, after {metrics['epochs']:.0f} epochs ({generation.MSE_DEFINITION})")  # fmt: skip
+    print(f"figures, model and TensorBoard logs are in {flags.FLAGS.output_dir}")
+
+
+if __name__ == "__main__":
+    define_flags()
+    app.run(_main)

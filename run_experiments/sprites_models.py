@@ -1,0 +1,160 @@
+"""The model of the sprites experiment: poses as a GP-LVM, styles from a representation network."""
+
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import svgp_vae_tf as svgp
+from data_generators import sprites as data
+from run_experiments.sprites_settings import Settings
+from svgp_vae_tf import auxiliary, groups, kernels, likelihoods, networks, objectives
+
+
+class Frames(NamedTuple):
+    """What one pass through the training frames gives."""
+
+    mean_frames: np.ndarray
+    """Of each pose over all characters, (72, 64, 64, 3)."""
+    styles: np.ndarray
+    """Representation vectors of the training characters, (characters, M)."""
+
+
+def build_model(settings: Settings, sprites: data.SpriteSet, pretrain: bool = True) -> svgp.SVGPVAE:
+    """The model of a run, compiled.
+
+    Args:
+        settings: of the run.
+        sprites: the data.
+        pretrain: whether to train the representation network first, if the settings ask for it.
+
+    Raises:
+        ValueError: for settings that cannot work.
+    """
+    settings.check()
+    keras.utils.set_random_seed(settings.seed)
+    representation = _standardized(networks.representation_network(settings.style_size))
+    encoder = networks.sprites_encoder(settings.num_latents)
+    decoder = networks.sprites_decoder(settings.num_latents)
+    if pretrain and settings.pretrain_epochs:
+        pretrain_representation(representation, settings, sprites)
+    seen = look_at(sprites, representation)
+    standardize(representation, seen.styles)
+    vectors = principal_scores(seen.mean_frames, settings.pose_size)
+    styles = representation.layers[-1](seen.styles).numpy()
+    poses = auxiliary.GPLVM(vectors, names=["pose"])
+    model = svgp.SVGPVAE(
+        encoder,
+        decoder,
+        kernel=_kernel(settings),
+        inducing_points=inducing_points(vectors, styles, settings.inducing_per_pose, settings.seed),
+        inducing_unit=1.0,
+        auxiliary=groups.PooledFeatures(representation, poses, group="character"),
+        likelihood=likelihoods.Gaussian(settings.noise_stddev),
+        variance_bounds=settings.variance_bounds,
+        num_data=sprites.num_frames("train"),
+        seed=settings.seed,
+    )
+    steps = settings.epochs * sprites.steps_per_epoch("train", settings.characters_per_batch)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        settings.learning_rate, steps, settings.final_learning_rate / settings.learning_rate
+    )
+    objective = objectives.GECO(settings.tolerance) if settings.objective == "geco" else objectives.ELBO()
+    model.compile(
+        keras.optimizers.Adam(
+            schedule, beta_2=settings.adam_beta_2, epsilon=1e-8, global_clipnorm=settings.clip_norm
+        ),
+        objective=objective,
+    )  # fmt: skip
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def _kernel(settings: Settings) -> kernels.Kernel:
+    pose = range(settings.pose_size)
+    style = range(settings.pose_size, settings.pose_size + settings.style_size)
+    if settings.kernel == "cosine":
+        return kernels.NormalizedLinear(columns=pose) * kernels.NormalizedLinear(columns=style)
+    return kernels.SquaredExponential(columns=pose) * kernels.SquaredExponential(columns=style)
+
+
+def _standardized(network: keras.Sequential) -> keras.Sequential:
+    """The network with a fixed shift and scale of its outputs behind it, which `standardize` sets.
+
+    Outputs of an untrained network are nearly parallel (cosines of two characters are 0.84 to 1): without it the
+    cosine kernel would take all characters for one.
+    """
+    fixed = keras.layers.BatchNormalization(center=False, scale=False, epsilon=1e-12, trainable=False)
+    return keras.Sequential([*network.layers, fixed], name=network.name)
+
+
+def standardize(network: keras.Sequential, styles: np.ndarray) -> None:
+    """Let these outputs (characters, M) have mean 0 and variance 1 in each entry from now on."""
+    variances = styles.var(axis=0)
+    # an entry that is the same for all characters stays 0
+    network.layers[-1].set_weights([styles.mean(axis=0), np.where(variances > 0, variances, 1.0)])
+
+
+def look_at(sprites: data.SpriteSet, representation: keras.Model) -> Frames:
+    """One pass through the training frames.
+
+    Raises:
+        ValueError: if a pose has no frame.
+    """
+    sums, counts = np.zeros((data.NUM_POSES, *data.SHAPE)), np.zeros(data.NUM_POSES)
+    styles = []
+    for group in sprites.characters("train"):
+        frames, poses = data.scaled(group["frames"]).numpy(), group["pose"].numpy()
+        np.add.at(sums, poses, frames)
+        np.add.at(counts, poses, 1)
+        styles.append(representation(tf.constant(frames)).numpy().mean(axis=0))
+    if not counts.all():
+        raise ValueError(f"pose {int(np.argmin(counts))} has no training frame: train on more characters")
+    mean_frames = sums / counts[:, np.newaxis, np.newaxis, np.newaxis]
+    return Frames(mean_frames.astype(np.float32), np.array(styles))
+
+
+def principal_scores(images: np.ndarray, count: int) -> np.ndarray:
+    """Principal component scores (n, count) of images (n, ...), in units of the first one's standard deviation."""
+    from sklearn.decomposition import PCA
+
+    scores = PCA(count, svd_solver="full").fit_transform(images.reshape(len(images), -1).astype(np.float64))
+    return scores / scores[:, 0].std()
+
+
+def inducing_points(vectors: np.ndarray, styles: np.ndarray, per_pose: int, seed: int) -> np.ndarray:
+    """Points (pose vector, style), ``per_pose`` for each pose, (72 per_pose, D), with styles of training characters.
+
+    Each has another character while there are enough: points of one style for all poses would leave K_mm with the
+    rank of the pose vectors.
+    """
+    count = len(vectors) * per_pose
+    characters = np.resize(np.random.default_rng(seed).permutation(len(styles)), count)
+    return np.column_stack([np.repeat(vectors, per_pose, axis=0), styles[characters]])
+
+
+def pretrain_representation(network: keras.Model, settings: Settings, sprites: data.SpriteSet) -> dict[str, Any]:
+    """Train the network to tell the training characters apart, through a linear layer that is thrown away.
+
+    Frames are shuffled over all characters.
+
+    Returns:
+        Keras' history.
+    """
+    known = list(sprites.ids["train"])
+    index = np.full(max(known) + 1, -1, np.int64)
+    index[known] = np.arange(len(known))
+    stream = data.batches(sprites, "train", settings.characters_per_batch, seed=settings.seed, repeat=True)
+    frames = stream.map(lambda aux, images: (images, tf.gather(index, tf.cast(aux["character"], tf.int64)))).unbatch()
+    batch = 500
+    frames = frames.shuffle(20 * batch, seed=settings.seed).batch(batch)
+    classifier = keras.Sequential([network, keras.layers.Dense(len(known))])
+    classifier.compile(
+        keras.optimizers.Adam(settings.pretrain_learning_rate),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    steps = max(1, sprites.num_frames("train") // batch)
+    history = classifier.fit(frames, epochs=settings.pretrain_epochs, steps_per_epoch=steps, verbose=0)
+    return history.history
