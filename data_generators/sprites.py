@@ -255,7 +255,8 @@ def _record(character: int, poses: np.ndarray, images: np.ndarray) -> bytes:
         "poses": tf.train.Feature(int64_list=tf.train.Int64List(value=poses)),
         "frames": tf.train.Feature(bytes_list=tf.train.BytesList(value=[images.tobytes()])),
     }
-    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    return example.SerializeToString(deterministic=True)  # otherwise every process has an order of its own
 
 
 @dataclasses.dataclass(frozen=True)
@@ -400,6 +401,12 @@ def _parse(ids: Sequence[int], paths: tf.Tensor, records: tf.Tensor) -> _Parsed:
     return _Parsed(character, counts, poses.flat_values, tf.reshape(pixels, (-1, *SHAPE)))
 
 
+# for `verify`, which would spend most of its time here if it parsed eagerly
+_parse_in_graph = tf.function(
+    _parse, [tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.string), tf.TensorSpec([None], tf.string)]
+)
+
+
 def scaled(frames: np.ndarray | tf.Tensor) -> tf.Tensor:
     """Pixels as the models see them: divided by 256, as published, so from 0 to 255 / 256; float32."""
     return tf.cast(frames, tf.float32) / 256.0
@@ -459,22 +466,21 @@ def verify(folder: str | os.PathLike) -> SpriteSet:
         SpriteError: naming the first file that is damaged or does not hold what sprites.json says.
     """
     data = open_set(folder)
-    parse = tf.function(_parse)  # eagerly it takes most of the time
     for name in SPLITS:
         start = 0
         for shard, path in zip(data.shards[name], data.paths(name), strict=True):
             expected = data.ids[name][start : start + shard.records]
-            _verify_shard(path, shard, expected, parse)
+            _verify_shard(path, shard, expected)
             start += shard.records
     return data
 
 
-def _verify_shard(path: str, shard: Shard, expected: tuple[int, ...], parse: Callable[..., _Parsed]) -> None:
+def _verify_shard(path: str, shard: Shard, expected: tuple[int, ...]) -> None:
     found: list[int] = []
     frames = 0
     try:
         for record in tf.data.TFRecordDataset(path, "GZIP").with_options(_options()):
-            parsed = parse(tf.constant(expected, tf.int64), tf.constant([path]), record[None])
+            parsed = _parse_in_graph(tf.constant(expected, tf.int64), tf.constant([path]), record[None])
             found.append(int(parsed.character[0]))
             frames += len(parsed.poses)
             if len(np.unique(parsed.poses)) < len(parsed.poses):

@@ -34,23 +34,23 @@ def build_model(settings: Settings, sprites: data.SpriteSet, pretrain: bool = Tr
     """
     settings.check()
     keras.utils.set_random_seed(settings.seed)
-    representation = _standardized(networks.representation_network(settings.style_size))
+    network = representation(settings)
     encoder = networks.sprites_encoder(settings.num_latents)
     decoder = networks.sprites_decoder(settings.num_latents)
     if pretrain and settings.pretrain_epochs:
-        pretrain_representation(representation, settings, sprites)
-    seen = look_at(sprites, representation)
-    standardize(representation, seen.styles)
+        pretrain_representation(network, settings, sprites)
+    seen = look_at(sprites, network)
+    standardize(network, seen.styles)
     vectors = principal_scores(seen.mean_frames, settings.pose_size)
-    styles = representation.layers[-1](seen.styles).numpy()
+    styles = network.layers[-1](seen.styles).numpy()
     poses = auxiliary.GPLVM(vectors, names=["pose"])
     model = svgp.SVGPVAE(
         encoder,
         decoder,
-        kernel=_kernel(settings),
+        kernel=kernel_of(settings),
         inducing_points=inducing_points(vectors, styles, settings.inducing_per_pose, settings.seed),
         inducing_unit=1.0,
-        auxiliary=groups.PooledFeatures(representation, poses, group="character"),
+        auxiliary=groups.PooledFeatures(network, poses, group="character"),
         likelihood=likelihoods.Gaussian(settings.noise_stddev),
         variance_bounds=settings.variance_bounds,
         num_data=sprites.num_frames("train"),
@@ -71,7 +71,8 @@ def build_model(settings: Settings, sprites: data.SpriteSet, pretrain: bool = Tr
     return model
 
 
-def _kernel(settings: Settings) -> kernels.Kernel:
+def kernel_of(settings: Settings) -> kernels.Kernel:
+    """The kernel over features (pose vector, style)."""
     pose = range(settings.pose_size)
     style = range(settings.pose_size, settings.pose_size + settings.style_size)
     if settings.kernel == "cosine":
@@ -79,12 +80,13 @@ def _kernel(settings: Settings) -> kernels.Kernel:
     return kernels.SquaredExponential(columns=pose) * kernels.SquaredExponential(columns=style)
 
 
-def _standardized(network: keras.Sequential) -> keras.Sequential:
-    """The network with a fixed shift and scale of its outputs behind it, which `standardize` sets.
+def representation(settings: Settings) -> keras.Sequential:
+    """The representation network, with a fixed shift and scale behind it, which `standardize` sets.
 
     Outputs of an untrained network are nearly parallel (cosines of two characters are 0.84 to 1): without it the
     cosine kernel would take all characters for one.
     """
+    network = networks.representation_network(settings.style_size)
     fixed = keras.layers.BatchNormalization(center=False, scale=False, epsilon=1e-12, trainable=False)
     return keras.Sequential([*network.layers, fixed], name=network.name)
 
@@ -97,11 +99,7 @@ def standardize(network: keras.Sequential, styles: np.ndarray) -> None:
 
 
 def look_at(sprites: data.SpriteSet, representation: keras.Model) -> Frames:
-    """One pass through the training frames.
-
-    Raises:
-        ValueError: if a pose has no frame.
-    """
+    """One pass through the training frames. A pose without a frame gets the mean of all."""
     sums, counts = np.zeros((data.NUM_POSES, *data.SHAPE)), np.zeros(data.NUM_POSES)
     styles = []
     for group in sprites.characters("train"):
@@ -109,9 +107,8 @@ def look_at(sprites: data.SpriteSet, representation: keras.Model) -> Frames:
         np.add.at(sums, poses, frames)
         np.add.at(counts, poses, 1)
         styles.append(representation(tf.constant(frames)).numpy().mean(axis=0))
-    if not counts.all():
-        raise ValueError(f"pose {int(np.argmin(counts))} has no training frame: train on more characters")
-    mean_frames = sums / counts[:, np.newaxis, np.newaxis, np.newaxis]
+    mean_frames = sums / np.maximum(counts, 1)[:, np.newaxis, np.newaxis, np.newaxis]
+    mean_frames[counts == 0] = sums.sum(axis=0) / counts.sum()
     return Frames(mean_frames.astype(np.float32), np.array(styles))
 
 
@@ -137,7 +134,7 @@ def inducing_points(vectors: np.ndarray, styles: np.ndarray, per_pose: int, seed
 def pretrain_representation(network: keras.Model, settings: Settings, sprites: data.SpriteSet) -> dict[str, Any]:
     """Train the network to tell the training characters apart, through a linear layer that is thrown away.
 
-    Frames are shuffled over all characters.
+    Frames are shuffled over all characters, unlike the batches of the model itself.
 
     Returns:
         Keras' history.
@@ -146,8 +143,8 @@ def pretrain_representation(network: keras.Model, settings: Settings, sprites: d
     index = np.full(max(known) + 1, -1, np.int64)
     index[known] = np.arange(len(known))
     stream = data.batches(sprites, "train", settings.characters_per_batch, seed=settings.seed, repeat=True)
+    batch = min(500, sprites.num_frames("train"))
     frames = stream.map(lambda aux, images: (images, tf.gather(index, tf.cast(aux["character"], tf.int64)))).unbatch()
-    batch = 500
     frames = frames.shuffle(20 * batch, seed=settings.seed).batch(batch)
     classifier = keras.Sequential([network, keras.layers.Dense(len(known))])
     classifier.compile(
@@ -155,6 +152,6 @@ def pretrain_representation(network: keras.Model, settings: Settings, sprites: d
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
-    steps = max(1, sprites.num_frames("train") // batch)
-    history = classifier.fit(frames, epochs=settings.pretrain_epochs, steps_per_epoch=steps, verbose=0)
+    steps = sprites.num_frames("train") // batch
+    history = classifier.fit(frames, epochs=settings.pretrain_epochs, steps_per_epoch=steps, verbose=0, shuffle=False)
     return history.history

@@ -1,0 +1,179 @@
+"""The sprites experiment on a few drawn characters: it runs, resumes, and draws unseen characters without its data."""
+
+import dataclasses
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import svgp_vae_tf as svgp
+from data_generators import sprites as data
+from run_experiments import run_folder, sprites, sprites_generation, sprites_models
+from run_experiments.sprites_settings import Settings
+from tests.run_experiments.test_rotated_mnist import weights_of
+
+SMALL = Settings(
+    characters=4, train_characters=3, poses_per_character=25, num_latents=4, epochs=2, evaluate_every=1,
+    characters_per_batch=2, num_context=64,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def characters(tmp_path_factory) -> data.SpriteSet:
+    """Drawn characters, as a run without data makes them."""
+    return sprites.load_data(SMALL, str(tmp_path_factory.mktemp("drawn")))
+
+
+@pytest.fixture(scope="module")
+def settings(characters) -> Settings:
+    return dataclasses.replace(SMALL, data=characters.folder)
+
+
+@pytest.fixture(scope="module")
+def finished(settings, tmp_path_factory) -> str:
+    folder = str(tmp_path_factory.mktemp("runs") / "sprites")
+    sprites.run(settings, folder, verbose=0)
+    return folder
+
+
+def metrics_of(folder: str) -> dict:
+    with open(os.path.join(folder, "metrics.json")) as file:
+        return json.load(file)
+
+
+def test_a_run_leaves_everything_behind(finished):
+    names = {"config.json", "metrics.json", "history.csv", "figures", "tensorboard", "model.keras"}
+    assert names <= set(os.listdir(finished))
+    metrics = metrics_of(finished)
+    assert metrics["epochs"] == 2
+    assert metrics["num_data"] == 3 * 25
+    for name in ("test_mse_mean", "test_mse_sampled", "train_mse", "baseline_mean_character", "smallest_variance"):
+        assert 0.0 < metrics[name] < 1.0
+    assert len(metrics["test_mse_by_pose"]) == data.NUM_POSES
+
+
+def test_a_saved_model_draws_unseen_characters_without_the_training_data(finished, characters):
+    model = svgp.load_model(os.path.join(finished, "model.keras"))
+    errors = sprites_generation.generation_errors(model, sprites.unseen(SMALL, characters), sprites.SAMPLE_SEED)
+    assert errors.mse_mean == pytest.approx(metrics_of(finished)["test_mse_mean"], rel=1e-5)
+    some = next(sprites.unseen(SMALL, characters))
+    wrong = {**sprites_generation.asked_of(model, some), "pose": np.full(len(some.target_poses), 72.0)}
+    with pytest.raises(svgp.DataError, match="no whole number from 0 to 71"):
+        model.predict(wrong, verbose=0)
+
+
+def test_a_killed_run_resumes_to_the_same_weights(finished, settings, tmp_path, monkeypatch):
+    folder = str(tmp_path / "killed")
+    evaluate, calls = sprites.evaluate, []
+
+    def killed(*arguments):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return evaluate(*arguments)
+
+    monkeypatch.setattr(sprites, "evaluate", killed)
+    with pytest.raises(KeyboardInterrupt):
+        sprites.run(settings, folder, verbose=0)
+    monkeypatch.setattr(sprites, "evaluate", evaluate)
+    sprites.run(settings, folder, resume=True, verbose=0)
+    one, two = (weights_of(os.path.join(path, "checkpoint.weights.h5")) for path in (finished, folder))
+    assert any("geco" in name for name in one)
+    for name, value in one.items():
+        np.testing.assert_array_equal(value, two[name], err_msg=name)
+
+
+@pytest.mark.parametrize("choice", ["first", "random"])
+def test_context_and_questions_part_the_frames_of_a_character(characters, choice):
+    count = 0
+    for some in sprites_generation.unseen(characters, 30, choice, seed=0, block=1):
+        assert len(np.unique([*some.context_characters, *some.target_characters])) == 1
+        assert sorted([*some.context_poses, *some.target_poses]) == list(range(data.NUM_POSES))
+        assert len(some.context_poses) == 30
+        assert (some.context_poses.max() == 29) == (choice == "first")
+        count += 1
+    assert count == 1
+
+
+def test_baselines_are_what_loops_give(characters):
+    mean_frames = np.random.default_rng(0).random((data.NUM_POSES, *data.SHAPE)).astype(np.float32)
+    found = sprites_generation.baselines(sprites.unseen(SMALL, characters), mean_frames)
+    mean, nearest = [], []
+    for some in sprites_generation.unseen(characters, SMALL.num_context, SMALL.context, SMALL.seed, block=1):
+        for image, pose in zip(some.target_images, some.target_poses, strict=True):
+            mean.append(np.mean((mean_frames[pose] - image) ** 2))
+            gaps = [np.sum((mean_frames[pose] - mean_frames[other]) ** 2) for other in some.context_poses]
+            nearest.append(np.mean((some.context_images[np.argmin(gaps)] - image) ** 2))
+    assert found["mean_character"] == pytest.approx(np.mean(mean), rel=1e-5)
+    assert found["nearest_context"] == pytest.approx(np.mean(nearest), rel=1e-5)
+
+
+def test_inducing_points_start_with_a_style_each():
+    rng = np.random.default_rng(0)
+    points = sprites_models.inducing_points(rng.normal(size=(72, 8)), rng.normal(size=(200, 16)), 2, seed=0)
+    assert points.shape == (144, 24)
+    np.testing.assert_array_equal(points[0, :8], points[1, :8])
+    assert len(np.unique(points[:, 8:], axis=0)) == 144
+    matrix = sprites_models.kernel_of(SMALL).matrix(points, points).numpy()
+    assert np.linalg.matrix_rank(matrix, tol=1e-6) > SMALL.pose_size  # one style for all would leave it at that
+
+
+def test_styles_start_with_mean_zero_and_variance_one(characters):
+    model = sprites_models.build_model(SMALL, characters)
+    styles = sprites_models.look_at(characters, model.auxiliary.network).styles
+    np.testing.assert_allclose(styles.mean(axis=0), 0.0, atol=1e-3)
+    np.testing.assert_allclose(styles.var(axis=0), 1.0, rtol=1e-2)
+    before = [w.numpy() for w in model.auxiliary.network.layers[-1].weights]
+    aux, images = next(iter(sprites.batches(SMALL, characters, 0)))
+    model.train_on_batch(aux, images)
+    for old, new in zip(before, model.auxiliary.network.layers[-1].weights, strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_pretraining_tells_characters_apart(characters):
+    settings = dataclasses.replace(SMALL, pretrain_epochs=30)
+    network = sprites_models.representation(settings)
+    history = sprites_models.pretrain_representation(network, settings, characters)
+    assert history["accuracy"][-1] > 0.9
+    assert history["loss"][-1] < 0.5 * history["loss"][0]
+
+
+def test_the_squared_exponential_kernel_and_the_elbo_run(characters):
+    settings = dataclasses.replace(SMALL, kernel="squared_exponential", objective="elbo")
+    model = sprites_models.build_model(settings, characters)
+    aux, images = next(iter(sprites.batches(settings, characters, 0)))
+    assert np.isfinite(model.train_on_batch(aux, images, return_dict=True)["loss"])
+    assert tf.reduce_all(model.posterior(aux, images).variance > 0.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"num_context": 72}, "--num_context=72 must be at least 1 and leave some of the 72 frames"),
+        ({"train_characters": 4}, "leaves none of the 4 characters to test"),
+        ({"characters": 2000}, "there are 1296 characters, fewer than asked for"),
+        ({"kernel": "linear"}, "unknown kernel"),
+        ({"epochs": 3, "evaluate_every": 2}, "multiple of --evaluate_every"),
+        ({"tolerance": 0.0}, "--tolerance must be positive"),
+        ({"pretrain_epochs": -1}, "--pretrain_epochs"),
+        ({"sheets": "nowhere"}, "is missing"),
+        ({"data": "nowhere"}, "is missing"),
+        ({"data": "a", "sheets": "b"}, "either --data"),
+    ],
+)
+def test_settings_that_cannot_work_get_one_line(tmp_path, change, message):
+    with pytest.raises((ValueError, run_folder.RunFolderError), match=message) as caught:
+        sprites.run(dataclasses.replace(SMALL, **change), str(tmp_path / "run"), verbose=0)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_shard_cut_short_is_named_before_training(characters, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(characters.folder, copy)
+    shard = next(copy.glob("train*"))
+    shard.write_bytes(shard.read_bytes()[:-100])
+    with pytest.raises(ValueError, match=shard.name):
+        sprites.run(dataclasses.replace(SMALL, data=str(copy)), str(tmp_path / "run"), verbose=0)
