@@ -14,7 +14,6 @@ As a command it writes a data set, of drawn characters if it is given no sheets:
 import dataclasses
 import json
 import os
-import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -23,92 +22,27 @@ import numpy as np
 import tensorflow as tf
 from absl import app, flags
 
-SIZE = 64
-SHAPE = (SIZE, SIZE, 3)
-ACTIONS = ("walk", "spellcard", "slash")
-DIRECTIONS = ("front", "left", "right")
-FRAMES = 8  # of an action
-POSE_NAMES = tuple(f"{a} {d} {frame}" for a in ACTIONS for d in DIRECTIONS for frame in range(FRAMES))
-NUM_POSES = len(POSE_NAMES)
-CHOICES = 6  # of every part
-PARTS = ("body", "bottomwear", "topwear", "hair")  # drawn in this order; the number of a character has these digits
-NUM_CHARACTERS = CHOICES ** len(PARTS)
-SPLITS = ("train", "test")
+from data_generators.sprite_shards import (
+    ABOUT,
+    SPLITS,
+    Shard,
+    check_characters,
+    choose_poses,
+    clear,
+    is_written,
+    one_line,
+    write_about,
+    write_shard,
+)
+from data_generators.sprite_sheets import NUM_CHARACTERS, NUM_POSES, POSE_NAMES, SHAPE, SpriteError, SpriteSheets
+
+__all__ = [
+    "NUM_CHARACTERS", "NUM_POSES", "POSE_NAMES", "SHAPE", "Shard", "SpriteError", "SpriteSet", "SpriteSheets",
+    "batches", "contact_sheet", "is_written", "open_set", "scaled", "source", "split", "verify", "write",
+]  # fmt: skip
+
 SHUFFLE_BUFFER = 160  # characters; 100 MB with 50 poses each
-_SHOES = 1
-_GRID = (21, 13)  # cells of a sheet
-_ROWS = ((10, 9, 11), (2, 1, 3), (14, 13, 15))  # of each action, by direction
-_COLUMNS = ((8, 1, 2, 3, 4, 5, 6, 7), (0, 1, 2, 3, 4, 5, 4, 6), (0, 1, 2, 3, 4, 5, 4, 0))  # of each action, by frame
-_ABOUT = "sprites.json"
 _WRONG = "has a record with an unknown character, a pose out of range, or poses and frames that do not fit"
-_SHARD_NAME = re.compile(r"(train|test)-\d{5,}-of-\d{5,}\.tfrecord")
-
-
-class SpriteError(ValueError):
-    """A sheet or a data set is not what it should be."""
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
-
-
-class _Layer(NamedTuple):
-    """The pixels of a sheet that are not transparent, of the 72 cells in use."""
-
-    places: np.ndarray
-    """Places among 72 * 64 * 64 pixels, (k,)."""
-    colours: np.ndarray
-    """Colour times alpha, (k, 3), uint32."""
-    rest: np.ndarray
-    """255 - alpha, (k, 1), uint32."""
-
-
-class SpriteSheets:
-    """Characters of the Liberated Pixel Cup's sheets.
-
-    Args:
-        folder: with body/, bottomwear/, topwear/ and hair/, each with 0.png to 5.png, and shoes/1.png.
-
-    Raises:
-        SpriteError: naming the first sheet that is missing, unreadable or of another size.
-    """
-
-    def __init__(self, folder: str | os.PathLike) -> None:
-        self._parts = [[_read_layer(os.path.join(folder, part, f"{n}.png")) for n in range(CHOICES)] for part in PARTS]
-        self._shoes = _read_layer(os.path.join(folder, "shoes", f"{_SHOES}.png"))
-
-    def frames(self, character: int) -> np.ndarray:
-        """All poses of a character, (72, 64, 64, 3), uint8, on black."""
-        if not 0 <= character < NUM_CHARACTERS:
-            raise SpriteError(f"character must be from 0 to {NUM_CHARACTERS - 1}, got {character}")
-        digits = np.unravel_index(character, (CHOICES,) * len(PARTS))
-        layers = [part[digit] for part, digit in zip(self._parts, digits, strict=True)]
-        canvas = np.zeros((NUM_POSES * SIZE * SIZE, 3), np.uint32)
-        for places, colours, rest in (*layers, self._shoes):
-            # Pillow's alpha_composite to the bit: seven more bits, then a division by 255 out of shifts
-            blend = (colours + canvas[places] * rest + 128) << 7
-            canvas[places] = (blend + (blend >> 8)) >> 15
-        return canvas.astype(np.uint8).reshape(NUM_POSES, *SHAPE)
-
-
-def _read_layer(path: str) -> _Layer:
-    if not os.path.isfile(path):
-        parts = ", ".join(PARTS[:-1])
-        raise SpriteError(
-            f"{path} is missing: sheets are {parts} and {PARTS[-1]} 0 to {CHOICES - 1}, and shoes {_SHOES}"
-        )
-    try:  # TensorFlow's decoder because it turns palettes with transparency into RGBA and is a requirement anyway
-        sheet = tf.io.decode_png(tf.io.read_file(path), channels=4).numpy()
-    except tf.errors.OpError as error:
-        raise SpriteError(f"{path} is not a readable PNG image; fetch it again") from error
-    height, width = (cells * SIZE for cells in _GRID)
-    if sheet.shape != (height, width, 4):
-        raise SpriteError(f"{path} is {sheet.shape[1]} x {sheet.shape[0]} pixels, a sheet is {width} x {height}")
-    cells = sheet.reshape(_GRID[0], SIZE, _GRID[1], SIZE, 4).swapaxes(1, 2)
-    used = cells[np.asarray(_ROWS)[:, :, None], np.asarray(_COLUMNS)[:, None, :]].reshape(-1, 4).astype(np.uint32)
-    places = np.flatnonzero(used[:, 3])
-    alpha = used[places, 3:]
-    return _Layer(places, used[places, :3] * alpha, 255 - alpha)
 
 
 def split(
@@ -133,15 +67,6 @@ def split(
         raise SpriteError(f"there are {num_characters} characters, fewer than asked for: {asked}")
     order = np.random.RandomState(seed).permutation(num_characters)
     return order[:num_train], order[num_train : num_train + num_test]
-
-
-class Shard(NamedTuple):
-    """A file of whole characters."""
-
-    file: str
-    records: int
-    frames: int
-    bytes: int
 
 
 def write(
@@ -172,91 +97,22 @@ def write(
         SpriteError: if the folder holds a data set, or naming what cannot be written.
     """
     characters = {"train": [int(c) for c in train_characters], "test": [int(c) for c in test_characters]}
-    _check_characters(characters, poses_per_character, characters_per_shard, seed)
-    _clear(folder, overwrite)
+    check_characters(characters, poses_per_character, characters_per_shard, seed)
+    clear(folder, overwrite)
     shards: dict[str, list[Shard]] = {name: [] for name in SPLITS}
     for name, ids in characters.items():
         groups = [ids[i : i + characters_per_shard] for i in range(0, len(ids), characters_per_shard)]
         for i, group in enumerate(groups):
             poses = {
-                c: _choose(c, poses_per_character, seed) if name == "train" else np.arange(NUM_POSES) for c in group
+                c: choose_poses(c, poses_per_character, seed) if name == "train" else np.arange(NUM_POSES)
+                for c in group
             }
-            shard = _write_shard(folder, f"{name}-{i:05d}-of-{len(groups):05d}.tfrecord", frames, poses)
+            shard = write_shard(folder, f"{name}-{i:05d}-of-{len(groups):05d}.tfrecord", frames, poses)
             shards[name].append(shard)
             if progress is not None:
                 progress(f"{shard.file}: {shard.records} characters, {shard.frames} images")
-    _write_about(folder, characters, shards, source=source, seed=seed, poses_per_character=poses_per_character)
+    write_about(folder, characters, shards, source=source, seed=seed, poses_per_character=poses_per_character)
     return open_set(folder)
-
-
-def _choose(character: int, count: int, seed: int) -> np.ndarray:
-    """Poses of a training character, in the order drawn: the first few of them are a fair choice too."""
-    return np.random.default_rng((seed, character)).permutation(NUM_POSES)[:count]
-
-
-def _write_about(
-    folder: str | os.PathLike, characters: dict[str, list[int]], shards: dict[str, list[Shard]], **more: Any
-) -> None:
-    about = more | {
-        "image_shape": SHAPE,
-        "pose_names": POSE_NAMES,
-        "num_frames": {name: sum(shard.frames for shard in shards[name]) for name in SPLITS},
-        "num_characters": {name: len(characters[name]) for name in SPLITS},
-        "shards": {name: [shard._asdict() for shard in shards[name]] for name in SPLITS},
-        "characters": characters,
-    }
-    partial = os.path.join(folder, f"{_ABOUT}.partial")
-    with open(partial, "w", encoding="utf-8") as file:
-        json.dump(about, file)
-    os.replace(partial, os.path.join(folder, _ABOUT))
-
-
-def _check_characters(characters: dict[str, list[int]], poses: int, per_shard: int, seed: int) -> None:
-    everyone = characters["train"] + characters["test"]
-    if not all(characters.values()) or len(set(everyone)) < len(everyone) or min(everyone) < 0:
-        raise SpriteError("train_characters and test_characters must be different numbers from 0, at least one each")
-    if not 1 <= poses <= NUM_POSES:
-        raise SpriteError(f"poses_per_character must be from 1 to {NUM_POSES}, got {poses}")
-    if per_shard < 1 or seed < 0:
-        raise SpriteError(f"characters_per_shard must be at least 1 and seed at least 0, got {per_shard} and {seed}")
-
-
-def _clear(folder: str | os.PathLike, overwrite: bool) -> None:
-    """Make the folder, without a data set and without the shards of a write that was interrupted."""
-    if is_written(folder):
-        if not overwrite:
-            raise SpriteError(f"{os.fspath(folder)} holds a data set; name another folder, or ask to overwrite it")
-        os.remove(os.path.join(folder, _ABOUT))  # first: what is half removed is no data set
-    os.makedirs(folder, exist_ok=True)
-    for name in filter(_SHARD_NAME.fullmatch, os.listdir(folder)):
-        os.remove(os.path.join(folder, name))
-
-
-def _write_shard(
-    folder: str | os.PathLike, name: str, frames: Callable[[int], np.ndarray], poses: dict[int, np.ndarray]
-) -> Shard:
-    path = os.path.join(folder, name)
-    try:
-        with tf.io.TFRecordWriter(path, tf.io.TFRecordOptions("GZIP")) as file:
-            for character, chosen in poses.items():
-                images = frames(character)
-                if images.shape != (NUM_POSES, *SHAPE) or images.dtype != np.uint8:
-                    wanted = f"{(NUM_POSES, *SHAPE)}, uint8"
-                    raise SpriteError(f"frames({character}) must be {wanted}, got {images.shape}, {images.dtype}")
-                file.write(_record(character, chosen, images[chosen]))
-    except tf.errors.OpError as error:
-        raise SpriteError(f"{path} cannot be written: {_line(error)}") from error
-    return Shard(name, len(poses), sum(map(len, poses.values())), os.path.getsize(path))
-
-
-def _record(character: int, poses: np.ndarray, images: np.ndarray) -> bytes:
-    features = {
-        "character": tf.train.Feature(int64_list=tf.train.Int64List(value=[character])),
-        "poses": tf.train.Feature(int64_list=tf.train.Int64List(value=poses)),
-        "frames": tf.train.Feature(bytes_list=tf.train.BytesList(value=[images.tobytes()])),
-    }
-    example = tf.train.Example(features=tf.train.Features(feature=features))
-    return example.SerializeToString(deterministic=True)  # otherwise every process has an order of its own
 
 
 @dataclasses.dataclass(frozen=True)
@@ -305,18 +161,13 @@ def _known(split: str) -> str:
     return split
 
 
-def is_written(folder: str | os.PathLike) -> bool:
-    """Whether `write` finished a data set in the folder."""
-    return os.path.exists(os.path.join(folder, _ABOUT))
-
-
 def open_set(folder: str | os.PathLike) -> SpriteSet:
     """A data set that `write` wrote, after a look at its description and the sizes of its files; `verify` reads all.
 
     Raises:
         SpriteError: naming the file that is missing, unreadable or not as it was written.
     """
-    path = os.path.join(folder, _ABOUT)
+    path = os.path.join(folder, ABOUT)
     if not os.path.isfile(path):
         raise SpriteError(f"{path} is missing: no data set was written there to the end; write it (again)")
     try:
@@ -326,7 +177,7 @@ def open_set(folder: str | os.PathLike) -> SpriteSet:
         ids = {name: tuple(int(c) for c in about["characters"][name]) for name in SPLITS}
         agree = all(sum(shard.records for shard in shards[name]) == len(ids[name]) > 0 for name in SPLITS)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SpriteError(f"{path} does not describe a data set of sprites: {_line(error)}") from error
+        raise SpriteError(f"{path} does not describe a data set of sprites: {one_line(error)}") from error
     if not agree or about.get("image_shape") != list(SHAPE):
         raise SpriteError(f"{path} contradicts itself or is of another version; write the data set again")
     data = SpriteSet(os.fspath(folder), ids, shards, about)
@@ -489,7 +340,7 @@ def _verify_shard(path: str, shard: Shard, expected: tuple[int, ...]) -> None:
         raise SpriteError(f"{path} is cut short or damaged, or {_WRONG}, after {len(found)} characters") from error
     if (tuple(found), frames) != (expected, shard.frames):
         counts = f"{len(found)} characters with {frames} images, not {shard.records} with {shard.frames}"
-        raise SpriteError(f"{path} does not hold what {_ABOUT} lists, or not in that order: {counts}")
+        raise SpriteError(f"{path} does not hold what {ABOUT} lists, or not in that order: {counts}")
 
 
 def contact_sheet(frames: Callable[[int], np.ndarray], characters: Sequence[int], path: str) -> None:
@@ -533,7 +384,7 @@ def _main(_: list[str]) -> None:
     try:
         _command()
     except (ValueError, OSError) as error:
-        raise SystemExit(f"error: {_line(error)}") from error
+        raise SystemExit(f"error: {one_line(error)}") from error
 
 
 if __name__ == "__main__":

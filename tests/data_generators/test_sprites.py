@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image  # matplotlib brings it; the oracle of what the program composes without it
 
+from data_generators import sprite_shards, sprite_sheets
 from data_generators import sprites as data
 
 SHEETS = pathlib.Path(__file__).parents[3] / "shared" / "data" / "lpc_sprites"  # extra: beside a checkout, not in it
@@ -99,8 +100,8 @@ def test_characters_are_composed_as_pillow_composes_them(sheets):
         np.testing.assert_array_equal(images, with_pillow(sheets, character))
 
 
-def test_every_colour_on_every_colour_at_every_alpha(monkeypatch):
-    """Pillow's rounding, for pixels of all 256 alphas."""
+def test_pillows_rounding_at_every_alpha():
+    """Random colours, and all pairs of an alpha and a red value."""
     below, above = np.random.default_rng(0).integers(0, 256, (2, 72 * 64 * 64, 4), np.uint8)
     above[:65536, 3], above[:65536, 0] = np.divmod(np.arange(65536), 256)
     below[:, 3] = 255
@@ -112,9 +113,9 @@ def test_every_colour_on_every_colour_at_every_alpha(monkeypatch):
     np.testing.assert_array_equal(made.frames(0).reshape(-1, 64, 3), expected)
 
 
-def layer(pixels: np.ndarray) -> data._Layer:
+def layer(pixels: np.ndarray) -> sprite_sheets._Layer:
     pixels = pixels.astype(np.uint32)
-    return data._Layer(np.arange(len(pixels)), pixels[:, :3] * pixels[:, 3:], 255 - pixels[:, 3:])
+    return sprite_sheets._Layer(np.arange(len(pixels)), pixels[:, :3] * pixels[:, 3:], 255 - pixels[:, 3:])
 
 
 def test_poses_are_numbered_as_published():
@@ -383,7 +384,7 @@ def rewrite(folder: pathlib.Path, split: str, records: list[bytes], frames_in_al
 
 
 def record(character: int, chosen: list[int], shown: list[int] | None = None) -> bytes:
-    return data._record(character, np.array(chosen), frames(character)[chosen if shown is None else shown])
+    return sprite_shards._record(character, np.array(chosen), frames(character)[chosen if shown is None else shown])
 
 
 def test_characters_may_have_unequal_numbers_of_frames(copied):
@@ -452,7 +453,7 @@ def test_verify_finds_a_changed_byte(copied, place):
 
 WRONG_RECORDS = {
     "another character": record(500, [1, 2, 3, 4, 5]),
-    "a pose out of range": data._record(20, np.array([72]), frames(20)[:1]),
+    "a pose out of range": sprite_shards._record(20, np.array([72]), frames(20)[:1]),
     "too few frames": record(20, [1, 2, 3], shown=[1, 2]),
     "no frames": record(20, []),
     "nothing": tf.train.Example().SerializeToString(),

@@ -1,0 +1,85 @@
+"""Characters composed from the sprite sheets of the Liberated Pixel Cup, and the factors that all sprites share."""
+
+import os
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+SIZE = 64
+SHAPE = (SIZE, SIZE, 3)
+ACTIONS = ("walk", "spellcard", "slash")
+DIRECTIONS = ("front", "left", "right")
+FRAMES = 8  # of an action
+POSE_NAMES = tuple(f"{a} {d} {frame}" for a in ACTIONS for d in DIRECTIONS for frame in range(FRAMES))
+NUM_POSES = len(POSE_NAMES)
+CHOICES = 6  # of every part
+PARTS = ("body", "bottomwear", "topwear", "hair")  # drawn in this order; the number of a character has these digits
+NUM_CHARACTERS = CHOICES ** len(PARTS)
+_SHOES = 1
+_GRID = (21, 13)  # cells of a sheet
+_ROWS = ((10, 9, 11), (2, 1, 3), (14, 13, 15))  # of each action, by direction
+_COLUMNS = ((8, 1, 2, 3, 4, 5, 6, 7), (0, 1, 2, 3, 4, 5, 4, 6), (0, 1, 2, 3, 4, 5, 4, 0))  # of each action, by frame
+
+
+class SpriteError(ValueError):
+    """A sheet or a data set is not what it should be."""
+
+
+class _Layer(NamedTuple):
+    """The pixels of a sheet that are not transparent, of the 72 cells in use."""
+
+    places: np.ndarray
+    """Places among 72 * 64 * 64 pixels, (k,)."""
+    colours: np.ndarray
+    """Colour times alpha, (k, 3), uint32."""
+    rest: np.ndarray
+    """255 - alpha, (k, 1), uint32."""
+
+
+class SpriteSheets:
+    """Characters of the Liberated Pixel Cup's sheets.
+
+    Args:
+        folder: with body/, bottomwear/, topwear/ and hair/, each with 0.png to 5.png, and shoes/1.png.
+
+    Raises:
+        SpriteError: naming the first sheet that is missing, unreadable or of another size.
+    """
+
+    def __init__(self, folder: str | os.PathLike) -> None:
+        self._parts = [[_read_layer(os.path.join(folder, part, f"{n}.png")) for n in range(CHOICES)] for part in PARTS]
+        self._shoes = _read_layer(os.path.join(folder, "shoes", f"{_SHOES}.png"))
+
+    def frames(self, character: int) -> np.ndarray:
+        """All poses of a character, (72, 64, 64, 3), uint8, on black."""
+        if not 0 <= character < NUM_CHARACTERS:
+            raise SpriteError(f"character must be from 0 to {NUM_CHARACTERS - 1}, got {character}")
+        digits = np.unravel_index(character, (CHOICES,) * len(PARTS))
+        layers = [part[digit] for part, digit in zip(self._parts, digits, strict=True)]
+        canvas = np.zeros((NUM_POSES * SIZE * SIZE, 3), np.uint32)
+        for places, colours, rest in (*layers, self._shoes):
+            # Pillow's alpha_composite to the bit: seven more bits, then a division by 255 out of shifts
+            blend = (colours + canvas[places] * rest + 128) << 7
+            canvas[places] = (blend + (blend >> 8)) >> 15
+        return canvas.astype(np.uint8).reshape(NUM_POSES, *SHAPE)
+
+
+def _read_layer(path: str) -> _Layer:
+    if not os.path.isfile(path):
+        parts = ", ".join(PARTS[:-1])
+        raise SpriteError(
+            f"{path} is missing: sheets are {parts} and {PARTS[-1]} 0 to {CHOICES - 1}, and shoes {_SHOES}"
+        )
+    try:  # TensorFlow's decoder because it turns palettes with transparency into RGBA and is a requirement anyway
+        sheet = tf.io.decode_png(tf.io.read_file(path), channels=4).numpy()
+    except tf.errors.OpError as error:
+        raise SpriteError(f"{path} is not a readable PNG image; fetch it again") from error
+    height, width = (cells * SIZE for cells in _GRID)
+    if sheet.shape != (height, width, 4):
+        raise SpriteError(f"{path} is {sheet.shape[1]} x {sheet.shape[0]} pixels, a sheet is {width} x {height}")
+    cells = sheet.reshape(_GRID[0], SIZE, _GRID[1], SIZE, 4).swapaxes(1, 2)
+    used = cells[np.asarray(_ROWS)[:, :, None], np.asarray(_COLUMNS)[:, None, :]].reshape(-1, 4).astype(np.uint32)
+    places = np.flatnonzero(used[:, 3])
+    alpha = used[places, 3:]
+    return _Layer(places, used[places, :3] * alpha, 255 - alpha)
