@@ -105,6 +105,8 @@ def summary(name: str, runs_dir: str) -> dict[str, Any]:
     """What a figure's JSON says of a run: where it came from, how far it went, its metrics."""
     folder = run_folder.RunFolder(os.path.join(runs_dir, name), resume=True)
     config = run_folder.read_json(folder.config)
+    for session in config["sessions"]:
+        session["command"] = run_folder.without_folders(session["command"])
     for key in ("data", "mnist_path", "sheets", "start_from"):  # of this machine only
         if config["settings"].get(key) is not None:
             config["settings"][key] = os.path.basename(os.path.normpath(config["settings"][key]))

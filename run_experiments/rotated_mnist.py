@@ -36,7 +36,7 @@ SAMPLE_SEED = 20_201_026
 def load_data(settings: Settings) -> data.RotatedMNIST:
     """The data of a run: a prepared file, or digits rotated here."""
     if settings.data is not None:
-        return _with_scores(data.load(settings.data), settings.num_scores)
+        return _lean(data.load(settings.data), settings.num_scores)
     images, labels = data.load_digits(settings.mnist_path)
     return data.rotated(
         images,
@@ -46,18 +46,20 @@ def load_data(settings: Settings) -> data.RotatedMNIST:
         num_scores=settings.num_scores,
         seed=settings.data_seed,
         eval_shuffle=settings.eval_shuffle,
+        dtype=np.float32,
     )
 
 
-def _with_scores(digits: data.RotatedMNIST, count: int) -> data.RotatedMNIST:
-    """The same data with the first principal component scores only."""
+def _lean(digits: data.RotatedMNIST, num_scores: int) -> data.RotatedMNIST:
+    """The same data in single precision, with the first principal component scores only."""
     held = digits.pca.shape[1]
-    if count > held:
-        raise ValueError(f"the file of --data holds {held} scores of an object, not --num_scores={count}")
+    if num_scores > held:
+        raise ValueError(f"the file of --data holds {held} scores of an object, not --num_scores={num_scores}")
     train, evaluation, test = (
-        data.Split(split.images, split.aux[:, : 2 + count]) for split in (digits.train, digits.eval, digits.test)
+        data.Split(split.images.astype(np.float32), split.aux[:, : 2 + num_scores])
+        for split in (digits.train, digits.eval, digits.test)
     )
-    return data.RotatedMNIST(train, evaluation, test, digits.pca[:, :count], digits.held_out_angle)
+    return data.RotatedMNIST(train, evaluation, test, digits.pca[:, :num_scores], digits.held_out_angle)
 
 
 def aux_of(split: data.Split) -> np.ndarray:
@@ -67,7 +69,7 @@ def aux_of(split: data.Split) -> np.ndarray:
 
 def images_of(split: data.Split) -> np.ndarray:
     """Images for the networks, (n, 28, 28, 1), float32."""
-    return split.images.astype(np.float32)
+    return split.images.astype(np.float32, copy=False)
 
 
 def batches(settings: Settings, split: data.Split, batch_size: int, start_epoch: int) -> tf.data.Dataset:

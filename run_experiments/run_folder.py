@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -93,7 +94,7 @@ def make_repeatable() -> None:
 def provenance() -> dict[str, Any]:
     """What is needed to make a result again: command, commit, versions, machine."""
     return {
-        "command": " ".join(["python", "-m", _module(), *map(_without_folders, sys.argv[1:])]),
+        "command": without_folders(" ".join(["python", "-m", _module(), *sys.argv[1:]])),
         "commit": commit(),
         "python": platform.python_version(),
         "versions": {name: metadata.version(name) for name in PACKAGES},
@@ -101,10 +102,9 @@ def provenance() -> dict[str, Any]:
     }
 
 
-def _without_folders(argument: str) -> str:
-    """An argument with absolute paths, which mean something on one machine only, cut to their last part."""
-    flag, equals, value = argument.partition("=")
-    return f"{flag}={os.path.basename(os.path.normpath(value))}" if equals and os.path.isabs(value) else argument
+def without_folders(command: str) -> str:
+    """A command whose absolute paths, which mean something on one machine only, are cut to their last part."""
+    return re.sub(r"(?<==)/(?:[^\s/]+/)*([^\s/]+)/?", r"\1", command)
 
 
 def _module() -> str:
