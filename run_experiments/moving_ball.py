@@ -143,7 +143,7 @@ def run(
         test = data.videos(settings.num_test_videos, settings.num_frames, settings.data_length_scale, TEST_SEED)
         if resume and os.path.exists(folder.checkpoint):
             load_checkpoint(model, folder.checkpoint)
-        start = int(model.optimizer.iterations)
+        start = callbacks.steps_done(model)
         team.check_start(start)
         if start < settings.steps:
             _train(model, settings, folder, test, start, team.verbose(verbose))
@@ -218,7 +218,7 @@ def _report(
     fit = alignment.align(model.infer(test.times, test.frames).mean, test.paths)
     elbo = model.evaluate(test.times, test.frames, batch_size=50, verbose=0, return_dict=True)
     metrics = {
-        "steps": int(model.optimizer.iterations),
+        "steps": callbacks.steps_done(model),
         "rmse": fit.rmse,
         "rmse_per_point": fit.rmse_per_point,
         "rmse_definition": RMSE_DEFINITION,

@@ -170,7 +170,7 @@ def run(
         folder.start(dataclasses.asdict(settings))
         if resume and os.path.exists(folder.checkpoint):
             load_checkpoint(model, folder.checkpoint)
-        team.check_start(int(model.optimizer.iterations))
+        team.check_start(callbacks.steps_done(model))
         _train(model, settings, folder, digits, team.verbose(verbose))
         return _report(model, settings, folder, digits)
 
@@ -184,7 +184,7 @@ def _train(
         return {"digits": digits_figure(trained, digits)}
 
     phases = plan(settings, digits)
-    start = epoch_at(int(model.optimizer.iterations), phases)
+    start = epoch_at(callbacks.steps_done(model), phases)
     for phase in phases:
         if start >= phase.end_epoch:
             continue
@@ -217,7 +217,7 @@ def _report(
     figures.save(figures.curves(history, names), folder.figure("curves"))
     best = min(history, key=lambda row: row["eval_mse"])
     metrics = {
-        "epochs": epoch_at(int(model.optimizer.iterations), plan(settings, digits)),
+        "epochs": epoch_at(callbacks.steps_done(model), plan(settings, digits)),
         **final,
         "train_mse": history[-1]["mse"],
         "best_by_eval_split": {k: best[k] for k in ("step", "eval_mse", "test_mse_mean", "test_mse_sampled")},

@@ -43,29 +43,35 @@ def named(prefix: str, values: dict) -> dict[str, np.ndarray]:
 
 
 def train(model: svgp.LatentModel, num_data: int | None) -> dict[str, np.ndarray]:
-    """Losses and GECO's state at each step, all weights after the last, and what comes after training."""
+    """Losses and GECO's state at each step, and all weights after the last."""
     x, y = data_of(num_data)
     batches = tf.data.Dataset.from_tensor_slices((x, y)).batch(BATCH)
     steps = EachStep()
     model.fit(batches.repeat(), steps_per_epoch=STEPS // 5, epochs=5, shuffle=False, verbose=0, callbacks=[steps])
     found = named("step", {name: [logs[name] for logs in steps.logs] for name in steps.logs[0]})
     found |= named("weight", dict(enumerate(model.get_weights())))
-    found |= named("optimizer", dict(enumerate(model.optimizer.variables)))
-    # arrays, in whole epochs
+    return found | named("optimizer", dict(enumerate(model.optimizer.variables)))
+
+
+def go_on(model: svgp.LatentModel, num_data: int | None) -> dict[str, np.ndarray]:
+    """Arrays in whole epochs, evaluation, and the posterior that predicts."""
+    x, y = data_of(num_data)
     more = model.fit(x, y, batch_size=BATCH, epochs=2, shuffle=False, verbose=0, validation_data=(x, y))
-    found |= named("more", more.history)
+    found = named("more", more.history)
     found |= named("evaluated", model.evaluate(x, y, batch_size=BATCH, verbose=0, return_dict=True))
     model.condition(x, y, batch_size=5)
     found |= named("evidence", dict(enumerate(model.evidence.get().arrays)))
     return found | named("after", {"predict": model.predict(x, batch_size=BATCH, verbose=0), "sample": model.sample(x)})
 
 
-def play(role: str, ports: list[int], folder: str, case: str) -> None:
+def play(role: str, ports: list[int], folder: str, case: str, whole: bool) -> None:
     workers.double_precision()
     strategy = workers.strategy_of(role, ports)
     with strategy.scope():
         model = compiled(CASES[case])
     found = train(model, CASES[case])
+    if whole:
+        found |= go_on(model, CASES[case])
     model.save(os.path.join(folder, f"{case} {role}.keras"))
     np.savez(os.path.join(folder, f"{case} {role}.npz"), **found, replicas=strategy.num_replicas_in_sync)
 
@@ -75,7 +81,9 @@ def main(folder: str, *runs: str) -> None:
     for case, kind in zip(runs[::2], runs[1::2], strict=True):
         for roles in (("one",), ("worker0", "worker1") if kind == "workers" else (kind,)):
             ports = workers.free_ports(2)
-            with workers.processes([functools.partial(play, role, ports, folder, case) for role in roles]) as children:
+            whole = kind == "workers"
+            targets = [functools.partial(play, role, ports, folder, case, whole) for role in roles]
+            with workers.processes(targets) as children:
                 for role, child in zip(roles, children, strict=True):
                     code = workers.wait_for(child, 200)
                     assert code == 0, f"{role} ended with {code}"

@@ -19,7 +19,6 @@ import tensorflow as tf
 
 import svgp_vae_tf.priors  # noqa: F401  (before the forks, which would each import it)
 
-ROLES = ("one", "mirrored", "worker0", "worker1")
 ADDRESS = "127.0.0.1"
 
 
@@ -58,9 +57,13 @@ def strategy_of(role: str, ports: list[int]) -> tf.distribute.Strategy:
         (cpu,) = tf.config.list_physical_devices("CPU")
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
         return tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
+    set_cluster(role, ports)
+    return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+def set_cluster(role: str, ports: list[int]) -> None:
     cluster = {"worker": [f"{ADDRESS}:{port}" for port in ports]}
     os.environ["TF_CONFIG"] = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": int(role[-1])}})
-    return tf.distribute.MultiWorkerMirroredStrategy()
 
 
 def fork(target: Callable[[], None]) -> int:
