@@ -17,7 +17,7 @@ from absl import app, flags
 
 import svgp_vae_tf as svgp
 from data_generators import moving_ball as data
-from run_experiments import run_folder
+from run_experiments import distribute, run_folder
 from run_experiments.moving_ball_settings import KERNELS, Settings, define_flags, settings_from_flags
 from svgp_vae_tf import kernels, networks, priors
 from svgp_vae_tf.models import NeuralProcessGPVAE
@@ -119,24 +119,35 @@ def inferred_paths(model: svgp.LatentModel, test: data.Videos) -> tuple[np.ndarr
     return fit(latents.mean), fit.covariances(latents.variance)
 
 
-def run(settings: Settings, output_dir: str, resume: bool = False, verbose: int | str = "auto") -> dict[str, Any]:
+def run(
+    settings: Settings,
+    output_dir: str,
+    resume: bool = False,
+    verbose: int | str = "auto",
+    distribution: str = "none",
+) -> dict[str, Any]:
     """Train, evaluate and leave a run folder behind. Returns the metrics.
 
     Raises:
         ValueError: for settings that cannot work.
         RunFolderError: if the folder cannot be used.
+        WorkerLostError: when another worker dies.
     """
-    model = build_model(settings)  # first, for settings that cannot work leave no folder behind
-    folder = run_folder.RunFolder(output_dir, resume)
-    # a longer run is the same run going on, unless the learning rate falls over its whole length
-    folder.start(dataclasses.asdict(settings), ("steps",) if settings.final_learning_rate is None else ())
-    test = data.videos(settings.num_test_videos, settings.num_frames, settings.data_length_scale, TEST_SEED)
-    if resume and os.path.exists(folder.checkpoint):
-        load_checkpoint(model, folder.checkpoint)
-    start = int(model.optimizer.iterations)
-    if start < settings.steps:
-        _train(model, settings, folder, test, start, verbose)
-    return _report(model, settings, folder, test)
+    settings.check()
+    with distribute.team(distribution) as team:
+        with team.strategy.scope():
+            model = build_model(settings)  # first, for settings that cannot work leave no folder behind
+        folder = team.folder(output_dir, resume)
+        # a longer run is the same run going on, unless the learning rate falls over its whole length
+        folder.start(dataclasses.asdict(settings), ("steps",) if settings.final_learning_rate is None else ())
+        test = data.videos(settings.num_test_videos, settings.num_frames, settings.data_length_scale, TEST_SEED)
+        if resume and os.path.exists(folder.checkpoint):
+            load_checkpoint(model, folder.checkpoint)
+        start = callbacks.steps_done(model)
+        team.check_start(start)
+        if start < settings.steps:
+            _train(model, settings, folder, test, start, team.verbose(verbose))
+        return _report(model, settings, folder, test)
 
 
 def load_checkpoint(model: svgp.LatentModel, path: str) -> None:
@@ -207,7 +218,7 @@ def _report(
     fit = alignment.align(model.infer(test.times, test.frames).mean, test.paths)
     elbo = model.evaluate(test.times, test.frames, batch_size=50, verbose=0, return_dict=True)
     metrics = {
-        "steps": int(model.optimizer.iterations),
+        "steps": callbacks.steps_done(model),
         "rmse": fit.rmse,
         "rmse_per_point": fit.rmse_per_point,
         "rmse_definition": RMSE_DEFINITION,
@@ -228,8 +239,9 @@ def _main(_: list[str]) -> None:
             flags.FLAGS.output_dir,
             flags.FLAGS.resume,
             verbose if verbose == "auto" else int(verbose),
+            flags.FLAGS.distribute,
         )
-    except (ValueError, OSError, run_folder.RunFolderError) as error:
+    except (ValueError, OSError, run_folder.RunFolderError, svgp.WorkerLostError) as error:
         raise SystemExit(f"error: {getattr(error, 'strerror', None) or error}") from error
     print(f"RMSE {metrics['rmse']:.4f} after {metrics['steps']} steps ({RMSE_DEFINITION})")
     print(f"figures, model and TensorBoard logs are in {flags.FLAGS.output_dir}")
@@ -237,4 +249,5 @@ def _main(_: list[str]) -> None:
 
 if __name__ == "__main__":
     define_flags()
+    distribute.define_flag()
     app.run(_main)

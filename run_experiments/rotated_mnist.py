@@ -21,7 +21,7 @@ from absl import app, flags
 
 import svgp_vae_tf as svgp
 from data_generators import rotated_mnist as data
-from run_experiments import run_folder
+from run_experiments import distribute, run_folder
 from run_experiments.batch_phases import epoch_at
 from run_experiments.moving_ball import load_checkpoint
 from run_experiments.rotated_mnist_models import build_model, plan
@@ -146,25 +146,35 @@ def digits_figure(model: svgp.LatentModel, digits: data.RotatedMNIST) -> Any:
     return figures.image_rows({"truth": digits.test.images[:10], "generated": mean[:10]})
 
 
-def run(settings: Settings, output_dir: str, resume: bool = False, verbose: int | str = "auto") -> dict[str, Any]:
+def run(
+    settings: Settings,
+    output_dir: str,
+    resume: bool = False,
+    verbose: int | str = "auto",
+    distribution: str = "none",
+) -> dict[str, Any]:
     """Train, evaluate and leave a run folder behind. Returns the metrics.
 
     Raises:
         ValueError: for settings or data that cannot work.
         RunFolderError: if the folder cannot be used.
+        WorkerLostError: when another worker dies.
     """
     settings.check()
     run_folder.make_repeatable()
-    digits = load_data(settings)
-    model = build_model(settings, digits)
-    if isinstance(model, svgp.GPPVAE):
-        model.hold(aux_of(digits.train), images_of(digits.train))
-    folder = run_folder.RunFolder(output_dir, resume)
-    folder.start(dataclasses.asdict(settings))
-    if resume and os.path.exists(folder.checkpoint):
-        load_checkpoint(model, folder.checkpoint)
-    _train(model, settings, folder, digits, verbose)
-    return _report(model, settings, folder, digits)
+    with distribute.team(distribution) as team:
+        digits = load_data(settings)
+        with team.strategy.scope():
+            model = build_model(settings, digits)
+        if isinstance(model, svgp.GPPVAE):
+            model.hold(aux_of(digits.train), images_of(digits.train))
+        folder = team.folder(output_dir, resume)
+        folder.start(dataclasses.asdict(settings))
+        if resume and os.path.exists(folder.checkpoint):
+            load_checkpoint(model, folder.checkpoint)
+        team.check_start(callbacks.steps_done(model))
+        _train(model, settings, folder, digits, team.verbose(verbose))
+        return _report(model, settings, folder, digits)
 
 
 def _train(
@@ -176,7 +186,7 @@ def _train(
         return {"digits": digits_figure(trained, digits)}
 
     phases = plan(settings, digits)
-    start = epoch_at(int(model.optimizer.iterations), phases)
+    start = epoch_at(callbacks.steps_done(model), phases)
     for phase in phases:
         if start >= phase.end_epoch:
             continue
@@ -209,7 +219,7 @@ def _report(
     figures.save(figures.curves(history, names), folder.figure("curves"))
     best = min(history, key=lambda row: row["eval_mse"])
     metrics = {
-        "epochs": epoch_at(int(model.optimizer.iterations), plan(settings, digits)),
+        "epochs": epoch_at(callbacks.steps_done(model), plan(settings, digits)),
         **final,
         "train_mse": history[-1]["mse"],
         "best_by_eval_split": {k: best[k] for k in ("step", "eval_mse", "test_mse_mean", "test_mse_sampled")},
@@ -234,8 +244,9 @@ def _main(_: list[str]) -> None:
             flags.FLAGS.output_dir,
             flags.FLAGS.resume,
             verbose if verbose == "auto" else int(verbose),
+            flags.FLAGS.distribute,
         )
-    except (ValueError, OSError, run_folder.RunFolderError, svgp.ModelFileError) as error:
+    except (ValueError, OSError, run_folder.RunFolderError, svgp.ModelFileError, svgp.WorkerLostError) as error:
         raise SystemExit(f"error: {getattr(error, 'strerror', None) or error}") from error
     print(f"test MSE {metrics['test_mse_mean']:.4f} at the posterior mean, {metrics['test_mse_sampled']:.4f} with "
           f"sampled latents, after {metrics['epochs']} epochs ({MSE_DEFINITION})")  # fmt: skip
@@ -244,4 +255,5 @@ def _main(_: list[str]) -> None:
 
 if __name__ == "__main__":
     define_flags()
+    distribute.define_flag()
     app.run(_main)

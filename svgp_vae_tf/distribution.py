@@ -3,9 +3,32 @@
 import tensorflow as tf
 
 
+def num_replicas() -> int:
+    """How many replicas train together, here and on other machines."""
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
 def sum_over_replicas(x: tf.Tensor) -> tf.Tensor:
     """The sum over all replicas that train together; gradients flow through it."""
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return x
     return context.all_reduce(tf.distribute.ReduceOp.SUM, x)
+
+
+def rows_of_this_replica(count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Where this replica's examples are in the global batch.
+
+    Args:
+        count: how many they are, shape (); replicas may differ, and some may have none.
+
+    Returns:
+        The row of the first one and the number of all replicas' rows, each int32 of shape ().
+    """
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return tf.constant(0), count
+    replicas = context.num_replicas_in_sync
+    own = tf.one_hot(context.replica_id_in_sync_group, replicas, dtype=tf.float64) * tf.cast(count, tf.float64)
+    counts = tf.cast(sum_over_replicas(own), tf.int32)
+    return tf.reduce_sum(counts[: context.replica_id_in_sync_group]), tf.reduce_sum(counts)

@@ -11,3 +11,7 @@ class ModelFileError(ValueError):
 
 class DataError(ValueError):
     """Data from outside have a wrong shape or type, or hold values that are not finite."""
+
+
+class WorkerLostError(RuntimeError):
+    """Another of the processes that train together has died or does not answer."""

@@ -5,9 +5,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from svgp_vae_tf.distribution import sum_over_replicas
+from svgp_vae_tf.distribution import num_replicas, sum_over_replicas
 from svgp_vae_tf.math import linalg
-from svgp_vae_tf.models import checks
+from svgp_vae_tf.models import checks, replicas
 from svgp_vae_tf.models.prediction import PredictiveModel
 from svgp_vae_tf.objectives import ELBO, Objective
 
@@ -15,8 +15,10 @@ NO_WEIGHTS = "weights of data have no meaning for a Gaussian process; leave data
 
 
 @keras.saving.register_keras_serializable(package="svgp_vae_tf")
-class LatentModel(PredictiveModel):
+class LatentModel(replicas.ReplicaTrainer, PredictiveModel):
     """An encoder, any `Prior` and a decoder, with Keras' own compile, fit, evaluate, predict and save.
+
+    Built in the scope of a `tf.distribute` strategy, it trains on several replicas as on one (docs/distribution.md).
 
     Arguments as for `LatentCore`. The models of the paper are subclasses that make the prior themselves.
     """
@@ -29,11 +31,16 @@ class LatentModel(PredictiveModel):
         self.mse_tracker = keras.metrics.Mean(name="mse")
 
     def compile(self, optimizer: Any = "adam", objective: Objective | None = None, **kwargs) -> None:
-        """Set the optimiser and the objective (`ELBO` by default). Other arguments as for Keras, but no loss."""
+        """Set the optimiser and the objective (`ELBO` by default). Other arguments as for Keras, but no loss.
+
+        Raises:
+            ValueError: for arguments that have no meaning here, or that several replicas cannot share.
+        """
         for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
             if kwargs.get(name) is not None:
                 raise ValueError(f"a model has no {name} to set: `objective` is what training minimises")
         super().compile(optimizer=optimizer, **kwargs)
+        self.check_replicas()
         self.objective = ELBO() if objective is None else objective
 
     def fit(self, x: Any = None, y: Any = None, **kwargs) -> keras.callbacks.History:
@@ -46,6 +53,7 @@ class LatentModel(PredictiveModel):
 
         Raises:
             DataError: for data of wrong shapes, or that are not finite.
+            WorkerLostError: when another worker dies.
         """
         if kwargs.get("class_weight") is not None:
             raise checks.DataError(NO_WEIGHTS)
@@ -56,20 +64,24 @@ class LatentModel(PredictiveModel):
             kwargs.setdefault("shuffle", False)  # Keras' default only makes it warn that it cannot
         self.evidence.clear()
         try:
-            with checks.graph_errors_in_one_line():
+            with checks.graph_errors_in_one_line(), replicas.lost_workers_in_one_line(self.distribute_strategy):
+                x, y, kwargs = self.split_for_fit(x, y, kwargs)
                 return super().fit(x=x, y=y, **kwargs)
         finally:
             self.evidence.clear()  # a callback may have conditioned, with the weights of its time
 
     def train_on_batch(self, *args, **kwargs) -> Any:
         """Keras' `train_on_batch`; like `fit` it clears the posterior."""
+        if self.num_replicas > 1:
+            raise ValueError("train_on_batch would give each replica the whole batch: call fit")
         self.evidence.clear()
         return super().train_on_batch(*args, **kwargs)
 
     def evaluate(self, x: Any = None, y: Any = None, **kwargs) -> Any:
         """Loss and ELBO terms on data, with Keras' `evaluate`. Arguments as in `fit`."""
         x, y = self._checked(x, y, check_num_data=False)
-        with checks.graph_errors_in_one_line():
+        with checks.graph_errors_in_one_line(), replicas.lost_workers_in_one_line(self.distribute_strategy):
+            x, y, kwargs = self.split_for_evaluate(x, y, kwargs)
             return super().evaluate(x=x, y=y, **kwargs)
 
     def _checked(self, x: Any, y: Any, check_num_data: bool) -> tuple[Any, Any]:
@@ -96,14 +108,14 @@ class LatentModel(PredictiveModel):
         variables = self.trainable_weights
         # dense also for tables of which a batch sees some rows: Adam's moments of the others go on like all
         dense = [None if g is None else tf.convert_to_tensor(g) for g in tape.gradient(scaled, variables)]
-        gradients = self._in_one_dtype(dense)
+        gradients = self.summed_and_clipped(self._in_one_dtype(dense))
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return trackers()
 
     def _in_one_dtype(self, gradients: list[tf.Tensor | None]) -> list[tf.Tensor | None]:
         """Cast if need be: sums over replicas and global norms fail on mixed dtypes. The optimiser casts back."""
         optimizer: Any = getattr(self.optimizer, "inner_optimizer", self.optimizer)
-        if optimizer.global_clipnorm is None and tf.distribute.get_strategy().num_replicas_in_sync == 1:
+        if optimizer.global_clipnorm is None and num_replicas() == 1:
             return gradients
         return [None if gradient is None else tf.cast(gradient, linalg.DTYPE) for gradient in gradients]
 
@@ -121,11 +133,13 @@ class LatentModel(PredictiveModel):
         tf.debugging.assert_all_finite(losses, checks.NOT_FINITE)
 
         def update() -> dict[str, tf.Tensor]:
-            self._loss_tracker.update_state(losses)
-            self.log_likelihood_tracker.update_state(terms.log_likelihood)
-            self.kl_tracker.update_state(terms.kl)
-            self.elbo_tracker.update_state(terms.log_likelihood - terms.kl)
-            self.mse_tracker.update_state(terms.mse)
+            _track(
+                (self._loss_tracker, losses),
+                (self.log_likelihood_tracker, terms.log_likelihood),
+                (self.kl_tracker, terms.kl),
+                (self.elbo_tracker, terms.log_likelihood - terms.kl),
+                (self.mse_tracker, terms.mse),
+            )
             return {**self.get_metrics_result(), **(self.objective.state() if training else {})}
 
         return tf.reduce_sum(losses) / _global_count(losses), update
@@ -148,6 +162,18 @@ def _unpack(data: Any) -> tuple[Any, tf.Tensor]:
     if sample_weight is not None:
         raise checks.DataError(NO_WEIGHTS)
     return aux, observations
+
+
+def _track(*tracked: tuple[keras.metrics.Metric, tf.Tensor]) -> None:
+    """Update metrics with what examples contribute, (batch,) each; on each replica with those of all replicas."""
+    if num_replicas() == 1:
+        for tracker, values in tracked:
+            tracker.update_state(values)
+        return
+    sums = [tf.cast(tf.reduce_sum(values), linalg.DTYPE) for _, values in tracked]
+    *totals, count = tf.unstack(sum_over_replicas(tf.stack([*sums, tf.cast(tf.shape(tracked[0][1])[0], linalg.DTYPE)])))
+    for (tracker, _), total in zip(tracked, totals, strict=True):
+        tracker.update_state(total / count, sample_weight=count)
 
 
 def _global_count(per_example: tf.Tensor) -> tf.Tensor:

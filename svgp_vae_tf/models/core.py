@@ -150,7 +150,7 @@ class LatentCore(keras.Model):
         log_likelihood = tf.reduce_sum(log_prob, axis=within_example)
         squared_error = tf.square(self.likelihood.mean(outputs) - tf.cast(observations, outputs.dtype))
         kl = tf.cast(kl, log_likelihood.dtype) + tf.zeros_like(log_likelihood)
-        num_values = tf.size(squared_error[:1])
+        num_values = tf.reduce_prod(tf.shape(squared_error)[1:])  # also of a replica without examples
         return ElboTerms(log_likelihood, kl, tf.reduce_mean(squared_error, axis=within_example), num_values)
 
     # ---- building and serialisation ----

@@ -74,6 +74,11 @@ class GPPVAE(LatentModel):
         self._held = (tree.map_structure(_as_keras_does, aux), _as_keras_does(observations))
         self.train_function = None  # a compiled step knows the data of its time
 
+    def check_replicas(self) -> None:
+        super().check_replicas()
+        if self.num_replicas > 1:
+            raise ValueError("GPPVAE encodes all data at each step, so replicas would share no work: use one device")
+
     def fit(self, x: Any = None, y: Any = None, **kwargs) -> keras.callbacks.History:
         if checks.is_array_like(x) and y is not None:
             if kwargs.get("validation_split"):

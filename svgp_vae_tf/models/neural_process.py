@@ -65,7 +65,7 @@ class NeuralProcessGPVAE(GPVAE):
         size = keras.random.normal((), dtype="float64", seed=self.sampler.generator)
         size = tf.round(points / 2.0 + tf.sqrt(points) / 2.0 * size)
         size = tf.cast(tf.clip_by_value(size, SMALLEST, points - SMALLEST), tf.int32)
-        keys = keras.random.uniform((num_series, num_points), seed=self.sampler.generator)
+        keys = self.sampler.per_example(keras.random.uniform, (num_series, num_points))
         order = tf.argsort(keys, axis=1)
         return order[:, :size], order[:, size:]
 

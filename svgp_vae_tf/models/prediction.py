@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras import tree
 
 from svgp_vae_tf.math import linalg
-from svgp_vae_tf.models import checks
+from svgp_vae_tf.models import checks, replicas
 from svgp_vae_tf.models.core import LatentCore
 from svgp_vae_tf.priors.base import Evidence
 
@@ -131,7 +131,7 @@ class PredictiveModel(LatentCore):
         Args:
             x: auxiliary data; for series, row i is asked of the i-th conditioned series.
             batch_size: examples at a time.
-            kwargs: as for Keras.
+            kwargs: as for Keras; without effect where workers train together, each of which predicts for itself.
 
         Raises:
             NotConditionedError: before `condition`.
@@ -140,6 +140,8 @@ class PredictiveModel(LatentCore):
         aux, series = self._check_new(x)
         # a data set of our own, for Keras would round the inputs to single precision
         dataset = tf.data.Dataset.from_tensor_slices({"aux": aux, "series": series}).batch(batch_size)
+        if replicas.several_workers(self.distribute_strategy):  # each for itself, so that none waits for another
+            return np.concatenate([self.predict_step(batch).numpy() for batch in dataset])
         return super().predict(dataset, **kwargs)
 
     def predict_step(self, data: Any) -> tf.Tensor:

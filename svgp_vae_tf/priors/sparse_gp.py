@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from svgp_vae_tf.distribution import sum_over_replicas
+from svgp_vae_tf.distribution import num_replicas, sum_over_replicas
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.kernels import Kernel
 from svgp_vae_tf.math import gaussians, linalg, sparse_posterior
@@ -87,7 +87,7 @@ class SparseGP(Prior):
         stats = sparse_posterior.statistics(v, y, s2)
         batch = tf.cast(tf.shape(y)[-1], y.dtype)
         if self.num_data is not None:  # one GP over all replicas' data
-            if self.bound == "titsias" and tf.distribute.get_strategy().num_replicas_in_sync > 1:
+            if self.bound == "titsias" and num_replicas() > 1:
                 raise ValueError(
                     "the titsias bound of one GP over a data set cannot be split over replicas; use hensman"
                 )

@@ -19,6 +19,11 @@ def _none(_: keras.Model) -> Mapping[str, float]:
     return {}
 
 
+def steps_done(model: keras.Model) -> int:
+    """The optimiser's count of steps, on one device or many."""
+    return int(model.optimizer.iterations.numpy())
+
+
 class Evaluation(keras.callbacks.Callback):
     """Adds numbers to the logs of each epoch, for the callbacks after it and the progress bar.
 
@@ -86,11 +91,11 @@ class HistoryFile(keras.callbacks.Callback):
         self._rows: list[dict[str, Any]] = []
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        start = int(self.model.optimizer.iterations)
+        start = steps_done(self.model)
         self._rows = [row for row in read_history(self._path) if row["step"] <= start]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        step = int(self.model.optimizer.iterations)
+        step = steps_done(self.model)
         numbers = {**(logs or {}), **self._extra(self.model)}
         self._rows.append({"step": step, **{key: float(value) for key, value in numbers.items()}})
         partial = self._path + ".partial"
@@ -136,7 +141,7 @@ class TensorBoardMonitor(keras.callbacks.Callback):
         self._writer = tf.summary.create_file_writer(self._folder)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        step = int(self.model.optimizer.iterations)
+        step = steps_done(self.model)
         with self._writer.as_default(step=step):
             for name, value in {**(logs or {}), **self._extra(self.model)}.items():
                 tf.summary.scalar(name, value)
