@@ -21,7 +21,7 @@ from absl import app, flags
 
 import svgp_vae_tf as svgp
 from data_generators import sprites as data
-from run_experiments import run_folder
+from run_experiments import distribute, run_folder
 from run_experiments import sprites_generation as generation
 from run_experiments.moving_ball import load_checkpoint
 from run_experiments.sprites_models import build_model, look_at
@@ -97,32 +97,42 @@ def characters_figure(model: svgp.SVGPVAE, settings: Settings, sprites: data.Spr
     return figures.image_rows(generation.rows_of_characters(model, next(unseen(settings, sprites))))
 
 
-def run(settings: Settings, output_dir: str, resume: bool = False, verbose: int | str = "auto") -> dict[str, Any]:
+def run(
+    settings: Settings,
+    output_dir: str,
+    resume: bool = False,
+    verbose: int | str = "auto",
+    distribution: str = "none",
+) -> dict[str, Any]:
     """Train, evaluate and leave a run folder behind. Returns the metrics.
 
     Raises:
         ValueError: for settings or data that cannot work.
         RunFolderError: if the folder cannot be used.
+        WorkerLostError: when another worker dies.
     """
     settings.check()
     run_folder.make_repeatable()
-    folder = run_folder.RunFolder(output_dir, resume)
-    sprites = load_data(settings, output_dir)
-    next(unseen(settings, sprites))  # settings that cannot work are told before training
-    going_on = resume and os.path.exists(folder.checkpoint)
-    model = build_model(settings, sprites, pretrain=not going_on)
-    folder.start(dataclasses.asdict(settings))
-    if going_on:
-        load_checkpoint(model, folder.checkpoint)
-    _train(model, settings, folder, sprites, verbose)
-    return _report(model, settings, folder, sprites)
+    with distribute.team(distribution) as team:
+        folder = team.folder(output_dir, resume)
+        sprites = load_data(settings, folder.path)
+        next(unseen(settings, sprites))  # settings that cannot work are told before training
+        going_on = resume and os.path.exists(folder.checkpoint)
+        with team.strategy.scope():
+            model = build_model(settings, sprites, pretrain=not going_on)
+        folder.start(dataclasses.asdict(settings))
+        if going_on:
+            load_checkpoint(model, folder.checkpoint)
+        team.check_start(callbacks.steps_done(model))
+        _train(model, settings, folder, sprites, team.verbose(verbose))
+        return _report(model, settings, folder, sprites)
 
 
 def _train(
     model: svgp.SVGPVAE, settings: Settings, folder: run_folder.RunFolder, sprites: data.SpriteSet, verbose: Any
 ) -> None:
     steps = sprites.steps_per_epoch("train", settings.characters_per_batch)
-    start = int(model.optimizer.iterations) // steps
+    start = callbacks.steps_done(model) // steps
     if start >= settings.epochs:
         return
 
@@ -193,8 +203,9 @@ def _main(_: list[str]) -> None:
             flags.FLAGS.output_dir,
             flags.FLAGS.resume,
             verbose if verbose == "auto" else int(verbose),
+            flags.FLAGS.distribute,
         )
-    except (ValueError, OSError, run_folder.RunFolderError) as error:
+    except (ValueError, OSError, run_folder.RunFolderError, svgp.WorkerLostError) as error:
         raise SystemExit(f"error: {getattr(error, 'strerror', None) or error}") from error
     print(f"test MSE {metrics['test_mse_mean']:.4f} at the posterior mean, {metrics['test_mse_sampled']:.4f} with "
           f"sampled latents, after {metrics['epochs']:.0f} epochs ({generation.MSE_DEFINITION})")  # fmt: skip
@@ -203,4 +214,5 @@ def _main(_: list[str]) -> None:
 
 if __name__ == "__main__":
     define_flags()
+    distribute.define_flag()
     app.run(_main)

@@ -32,3 +32,21 @@ def rows_of_this_replica(count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     own = tf.one_hot(context.replica_id_in_sync_group, replicas, dtype=tf.float64) * tf.cast(count, tf.float64)
     counts = tf.cast(sum_over_replicas(own), tf.int32)
     return tf.reduce_sum(counts[: context.replica_id_in_sync_group]), tf.reduce_sum(counts)
+
+
+def of_all_replicas(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The rows of the global batch, on every replica; gradients flow through them.
+
+    Args:
+        x: this replica's rows, (b, ...).
+
+    Returns:
+        All rows, (B, ...), and the places of this replica's among them, (b,), int32.
+    """
+    count = tf.shape(x)[0]
+    first, total = rows_of_this_replica(count)
+    if num_replicas() == 1:
+        return x, tf.range(count)
+    around = tf.stack([first, total - first - count])
+    padding = tf.concat([around[tf.newaxis], tf.zeros((len(x.shape) - 1, 2), tf.int32)], axis=0)
+    return sum_over_replicas(tf.pad(x, padding)), first + tf.range(count)

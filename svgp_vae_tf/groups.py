@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from svgp_vae_tf.auxiliary import Features, as_columns
+from svgp_vae_tf.distribution import of_all_replicas
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.math import linalg
 
@@ -70,10 +71,12 @@ class PooledFeatures(Features):
             raise DataError(f"auxiliary data must hold {wanted}; they hold {', '.join(aux) or 'nothing'}")
 
     def _pool_batch(self, aux: Mapping[str, tf.Tensor], training: bool) -> tf.Tensor:
-        """The mean vector of each row's group, over the members in this batch, (b, M)."""
-        ids, member = tf.unique(tf.reshape(tf.convert_to_tensor(aux[self.group]), [-1]))
-        vectors = self._vectors(aux[self.observations], training)
-        return tf.gather(tf.math.unsorted_segment_mean(vectors, member, tf.size(ids)), member)
+        """The mean vector of each row's group, over the members in the batch of all replicas, (b, M)."""
+        group, own = of_all_replicas(tf.cast(tf.reshape(aux[self.group], [-1]), linalg.DTYPE))
+        ids, member = tf.unique(group)
+        vectors, _ = of_all_replicas(self._vectors(aux[self.observations], training))
+        means = tf.math.unsorted_segment_mean(vectors, member, tf.size(ids))
+        return tf.gather(means, tf.gather(member, own))
 
     def _vectors(self, observations: Any, training: bool = False) -> tf.Tensor:
         inputs = tf.cast(observations, self.network.compute_dtype)

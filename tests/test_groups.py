@@ -1,5 +1,9 @@
 """Features pooled over groups: against NumPy loops, through training, prediction and a saved file."""
 
+import os
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -8,6 +12,17 @@ import tensorflow as tf
 import svgp_vae_tf as svgp
 from svgp_vae_tf import auxiliary, groups, kernels
 
+IN_A_NEW_PROCESS = """
+import tensorflow as tf
+
+(cpu,) = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from tests import test_groups
+
+one, two = (test_groups.trained_in(s) for s in (tf.distribute.get_strategy(), tf.distribute.MirroredStrategy()))
+for a, b in zip(one, two, strict=True):
+    test_groups.np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+"""
 SIZES = (3, 1, 4, 2, 5)
 N, PIXELS, POSES, STYLE, LATENTS = sum(SIZES), 6, 4, 3, 2
 IDS = np.repeat([7, 2, 9, 4, 30], SIZES)
@@ -116,6 +131,19 @@ def test_training_conditioning_and_saving(tmp_path):
     loaded = svgp.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(loaded.predict(question, verbose=0), streamed, rtol=1e-4)
     np.testing.assert_allclose(loaded.auxiliary.pool(context, np.zeros(3))[1], style, rtol=1e-6)
+
+
+def trained_in(strategy: tf.distribute.Strategy) -> list[np.ndarray]:
+    with strategy.scope():
+        trained = model()
+        trained.compile(keras.optimizers.SGD(0.05))
+    trained.fit(groups.whole_groups(*arrays(), 2), epochs=2, verbose=0)
+    return trained.get_weights()
+
+
+def test_a_group_that_replicas_share_is_pooled_as_on_one_device():
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
+    subprocess.run([sys.executable, "-W", "ignore", "-c", IN_A_NEW_PROCESS], check=True, env=environment)
 
 
 def test_context_can_join_the_posterior_and_leave_it_again():
