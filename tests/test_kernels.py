@@ -182,6 +182,16 @@ def test_close_points_far_from_the_origin_keep_a_positive_definite_matrix(make, 
     assert np.linalg.eigvalsh(matrix).min() > -1e-12
 
 
+@pytest.mark.parametrize("offset", [1e3, 1e6])
+def test_a_periodic_kernel_far_from_the_origin_loses_no_digits(offset):
+    near = np.array([0.0, 0.0, 0.25, 0.5, 1.75, 100.0])[:, np.newaxis]
+    kernel = Periodic(period=1.5, length_scale=0.1)
+    matrix = kernel.matrix(near + offset, near + offset).numpy()
+    close(matrix, kernel.matrix(near, near), rtol=1e-9, atol=1e-14)
+    close(matrix, oracles.gram(oracles.periodic(1.5, 0.1), near, near), rtol=1e-9, atol=1e-14)
+    assert np.linalg.eigvalsh(matrix).min() > -1e-12
+
+
 @pytest.mark.parametrize("make", [Matern12, Matern32, Matern52, SquaredExponential, RationalQuadratic])
 def test_a_tiny_length_scale_gives_a_positive_definite_matrix(make):
     many = points(20)

@@ -68,11 +68,13 @@ class Kernel(keras.layers.Layer):
         kernel = self._base_kernel()
         if self.columns is None:
             return kernel
+        return psd_kernels().FeatureTransformed(kernel, lambda x, feature_ndims, example_ndims: self._selected(x))
 
-        def select(x: tf.Tensor, feature_ndims: int, example_ndims: int) -> tf.Tensor:
-            return tf.gather(x, tf.math.floormod(self.columns, tf.shape(x)[-1]), axis=-1)  # -1 is the last column
-
-        return psd_kernels().FeatureTransformed(kernel, select)
+    def _selected(self, x: tf.Tensor) -> tf.Tensor:
+        """The columns that the kernel sees."""
+        if self.columns is None:
+            return x
+        return tf.gather(x, tf.math.floormod(self.columns, tf.shape(x)[-1]), axis=-1)  # -1 is the last column
 
     def _base_kernel(self) -> Any:
         raise NotImplementedError

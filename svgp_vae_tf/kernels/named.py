@@ -108,6 +108,22 @@ class Periodic(_Named):
         arguments = {"length_scale": length_scale, "amplitude": amplitude}
         super().__init__("ExpSinSquared", arguments, constants={"period": self.period}, **kwargs)
 
+    def _matrix(self, x: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
+        """By sin(s - t) = sin s cos t - cos s sin t: sines of each input in the place of one of each pair.
+
+        They take most of a training step's time in the kernel. Inputs are counted from the middle of z, so that a
+        far origin costs no digits.
+        """
+        x, z = self._selected(x), self._selected(z)
+        middle = tf.stop_gradient(tf.reduce_mean(z, axis=-2, keepdims=True))
+        s, t = ((np.pi / self.period) * tf.linalg.matrix_transpose(value - middle) for value in (x, z))
+        left = tf.stack([tf.sin(s), -tf.cos(s)], axis=-1)  # (..., D, n, 2)
+        right = tf.stack([tf.cos(t), tf.sin(t)], axis=-1)
+        squared_sines = tf.reduce_sum(tf.square(tf.linalg.matmul(left, right, transpose_b=True)), axis=-3)
+        values = {name: value[..., tf.newaxis, tf.newaxis] for name, value in self.parameters.items()}
+        matrix = tf.exp(-2.0 / tf.square(values["length_scale"]) * squared_sines)
+        return tf.square(values["amplitude"]) * matrix if "amplitude" in values else matrix
+
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "period": self.period}
 

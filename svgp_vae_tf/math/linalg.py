@@ -1,4 +1,10 @@
-"""Cholesky factors that do not fail, and the few solves built on them."""
+"""Cholesky factors that do not fail, and the few solves and products built on them.
+
+Three functions carry gradients of their own, where TensorFlow's would take solves, or more passes over (..., L, m, n)
+tensors than they need. Their second derivatives are TensorFlow's.
+"""
+
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -24,9 +30,43 @@ def cholesky(matrix: tf.Tensor, jitter: float) -> tf.Tensor:
     Returns:
         Lower triangular factor, shape (..., n, n).
     """
-    diagonal = tf.linalg.diag_part(matrix)
-    scale = tf.maximum(tf.reduce_mean(diagonal, axis=-1, keepdims=True), 1e-200)  # an all-zero matrix still factors
-    return tf.linalg.cholesky(matrix + tf.linalg.diag(jitter * scale + tf.zeros_like(diagonal)))
+    mean = tf.reduce_mean(tf.linalg.diag_part(matrix), axis=-1, keepdims=True)
+    return tf.linalg.cholesky(_add_to_diagonal(matrix, jitter * tf.maximum(mean, 1e-200)))
+
+
+def inverse_cholesky(matrix: tf.Tensor, jitter: float) -> tf.Tensor:
+    """R = L^-1 of `cholesky`'s factor L: R A R^T = I and A^-1 = R^T R. Arguments as there.
+
+    One factorisation and one solve; the rest of a computation, and its gradient, are matrix products. From
+    R A R^T = I follows dR = -phi(R dA R^T) R, with phi the lower triangle and half the diagonal. The jitter is a
+    symmetric linear map of A, so the gradient passes through the same map.
+    """
+
+    @tf.custom_gradient
+    def factor(a: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+        chol = cholesky(a, jitter)
+        identity = tf.eye(tf.shape(a)[-1], batch_shape=tf.shape(a)[:-2], dtype=a.dtype)
+        r = solve_lower(chol, identity)
+
+        def gradient(upstream: tf.Tensor) -> tf.Tensor:
+            middle = _phi(tf.linalg.matmul(upstream, r, transpose_b=True))
+            g = -tf.linalg.matmul(r, tf.linalg.matmul(middle, r), transpose_a=True)
+            return _add_to_diagonal(g, jitter * tf.reduce_mean(tf.linalg.diag_part(g), axis=-1, keepdims=True))
+
+        return r, gradient
+
+    return factor(matrix)
+
+
+def _phi(matrix: tf.Tensor) -> tf.Tensor:
+    """The lower triangle and half the diagonal."""
+    n = tf.shape(matrix)[-1]
+    lower = tf.linalg.band_part(tf.ones((n, n), matrix.dtype), -1, 0)
+    return matrix * (lower - 0.5 * tf.eye(n, dtype=matrix.dtype))
+
+
+def _add_to_diagonal(matrix: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
+    return tf.linalg.set_diag(matrix, tf.linalg.diag_part(matrix) + value)
 
 
 def solve_lower(factor: tf.Tensor, right_hand_side: tf.Tensor) -> tf.Tensor:
@@ -46,4 +86,60 @@ def log_determinant(factor: tf.Tensor) -> tf.Tensor:
 
 def sum_of_squares(x: tf.Tensor, axis: int | tuple[int, ...] = -1) -> tf.Tensor:
     """Sum of squares along an axis (or axes)."""
-    return tf.reduce_sum(tf.square(x), axis=axis)
+
+    @tf.custom_gradient
+    def squares(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+        return tf.reduce_sum(tf.square(x), axis=axis, keepdims=True), lambda upstream: 2.0 * upstream * x
+
+    return tf.squeeze(squares(x), axis)
+
+
+def channel_matmul(a: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
+    """``a_l v_l`` for each channel l; one product if all channels share v.
+
+    Args:
+        a: shape (..., L, p, m).
+        v: shape (..., L or 1, m, n).
+
+    Returns:
+        Shape (..., L, p, n).
+    """
+    if v.shape.rank > 2 and v.shape[-3] != 1:
+        return tf.linalg.matmul(a, v)
+    return tf.einsum("...lpm,...mn->...lpn", a, v if v.shape.rank == 2 else v[..., 0, :, :])
+
+
+def channel_vecmat(x: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
+    """``x_l^T v_l`` for each channel l: (..., L, m) and (..., L or 1, m, n) give (..., L, n)."""
+    return channel_matmul(x[..., tf.newaxis, :], v)[..., 0, :]
+
+
+def weighted_gram(v: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+    """``v diag(weight_l) v^T`` for each channel l.
+
+    Args:
+        v: shape (..., L or 1, m, n).
+        weight: shape (..., L, n).
+
+    Returns:
+        Symmetric matrices, shape (..., L, m, m).
+
+    With X = (G + G^T) V for an upstream G, the gradients are sum_l X_l diag(weight_l) and sum_j V_ji X_ji / 2.
+    """
+
+    @tf.custom_gradient
+    def gram(v: tf.Tensor, weight: tf.Tensor) -> tuple[tf.Tensor, Callable[..., tuple[tf.Tensor, tf.Tensor]]]:
+        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            x = channel_matmul(upstream + tf.linalg.matrix_transpose(upstream), v)
+            v_gradient = x * weight[..., tf.newaxis, :]
+            return _sum_to_shape_of(v, v_gradient), _sum_to_shape_of(weight, 0.5 * tf.reduce_sum(v * x, axis=-2))
+
+        return channel_matmul(v * weight[..., tf.newaxis, :], tf.linalg.matrix_transpose(v)), gradient
+
+    return gram(v, weight)
+
+
+def _sum_to_shape_of(x: tf.Tensor, broadcast: tf.Tensor) -> tf.Tensor:
+    """Undoes the broadcasting of x by summing over its copies."""
+    axes, _ = tf.raw_ops.BroadcastGradientArgs(s0=tf.shape(x), s1=tf.shape(broadcast))
+    return tf.reshape(tf.reduce_sum(broadcast, axes), tf.shape(x))

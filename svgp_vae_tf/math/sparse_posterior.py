@@ -48,10 +48,10 @@ def statistics(v: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> Statistics
         mean: y, shape (..., L, n).
         variance: s2 > 0, shape (..., L, n); an infinite variance leaves the datum out.
     """
-    weighted = v / variance[..., tf.newaxis, :]  # V D^-1, (..., L, m, n)
+    weight = 1.0 / variance
     return Statistics(
-        precision=tf.linalg.matmul(weighted, v, transpose_b=True),
-        shift=tf.linalg.matvec(weighted, mean),
+        precision=linalg.weighted_gram(v, weight),
+        shift=linalg.channel_vecmat(mean * weight, tf.linalg.matrix_transpose(v)),
     )
 
 
@@ -113,6 +113,32 @@ def kl(q: InducingPosterior) -> tf.Tensor:
     trace = linalg.sum_of_squares(linalg.solve_lower(q.chol_precision, identity), axis=(-2, -1))
     dimension = tf.cast(tf.shape(q.mean)[-1], q.mean.dtype)
     return 0.5 * (mahalanobis + trace - dimension + linalg.log_determinant(q.chol_precision))
+
+
+def marginals_and_kl(
+    stats: Statistics, scale: float | tf.Tensor, v: tf.Tensor, k_diagonal: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """`marginals` and `kl` of the `posterior` at once: all that a training step needs, by matrix products alone.
+
+    With R = L_B^-1, so that B^-1 = R^T R,
+
+        E[u] = c R^T R s        mean = V^T E[u]        var = (k_rr - |v|^2) + |R v|^2
+        KL   = (|E[u]|^2 + |R|^2 - m - log|R|^2) / 2
+
+    Arguments as there.
+
+    Returns:
+        mean and variance, each (..., L, r), and the KL per channel, (..., L).
+    """
+    identity = tf.eye(tf.shape(stats.shift)[-1], dtype=stats.shift.dtype)
+    r = linalg.inverse_cholesky(identity + scale * stats.precision, linalg.ROUNDING)
+    u = scale * tf.linalg.matvec(r, tf.linalg.matvec(r, stats.shift), transpose_a=True)
+    unexplained = tf.maximum(k_diagonal - linalg.sum_of_squares(v, axis=-2), 0.0)
+    explained = linalg.sum_of_squares(linalg.channel_matmul(r, v), axis=-2)
+    squares = linalg.sum_of_squares(u) + linalg.sum_of_squares(r, axis=(-2, -1))
+    dimension = tf.cast(tf.shape(u)[-1], u.dtype)
+    kl_ = 0.5 * (squares - dimension - linalg.log_determinant(r))
+    return linalg.channel_vecmat(u, v), unexplained + explained, kl_
 
 
 def hensman_data_term(

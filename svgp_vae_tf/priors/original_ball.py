@@ -29,9 +29,9 @@ class OriginalBallGP(SparseGP):
             raise ValueError("the original program's term is for series, and takes no num_data and no other bound")
         super().__init__(kernel, inducing_points, **kwargs)
 
-    def _kl(self, q, stats, data, moments) -> tf.Tensor:
+    def _regulariser(self, kl, stats, data, moments) -> tf.Tensor:
         _, chol = self._chol_kmm()
-        return original_ball_term(q, chol)
+        return original_ball_term(sparse_posterior.posterior(stats), chol)
 
 
 def original_ball_term(q: sparse_posterior.InducingPosterior, chol_kmm: tf.Tensor) -> tf.Tensor:

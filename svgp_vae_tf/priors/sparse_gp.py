@@ -69,17 +69,21 @@ class SparseGP(Prior):
         """Where the inducing points are, (m, D) or (L, m, D)."""
         return tf.convert_to_tensor(self._raw_points) * self.inducing_unit
 
+    def _latent_inducing_points(self) -> tf.Tensor:
+        """Inducing points with a latent axis, (L or 1, m, D)."""
+        z = self.inducing_points
+        return z if len(z.shape) == 3 else z[tf.newaxis]
+
     def _chol_kmm(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Inducing points (L or 1, m, D) and the factor L_m (L or 1, m, m)."""
-        z = self.inducing_points
-        z = z if len(z.shape) == 3 else z[tf.newaxis]
+        z = self._latent_inducing_points()
         return z, linalg.cholesky(self.kernel.matrix(z, z), self.jitter)
 
     def _project(self, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """V = L_m^-1 K_mn (..., L or 1, m, n) and k_nn (..., L or 1, n)."""
-        z, chol = self._chol_kmm()
-        x = with_latent_axis(features)
-        return sparse_posterior.project(chol, self.kernel.matrix(z, x)), self.kernel.diagonal(x)
+        z, x = self._latent_inducing_points(), with_latent_axis(features)
+        whiten = linalg.inverse_cholesky(self.kernel.matrix(z, z), self.jitter)
+        return tf.linalg.matmul(whiten, self.kernel.matrix(z, x)), self.kernel.diagonal(x)
 
     def call(self, features: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> LatentPosterior:
         y, s2 = channels_first(mean), channels_first(variance)
@@ -96,22 +100,21 @@ class SparseGP(Prior):
                 sum_over_replicas(batch),
             )
         scale = 1.0 if self.num_data is None else self.num_data / batch
-        q = sparse_posterior.posterior(stats, scale)
-        q_mean, q_variance = sparse_posterior.marginals(q, v, k_diagonal)
-        kl = tf.reduce_sum(self._kl(q, stats, (k_diagonal, y, s2), (q_mean, q_variance)), axis=-1)
+        q_mean, q_variance, kl = sparse_posterior.marginals_and_kl(stats, scale, v, k_diagonal)
+        kl = tf.reduce_sum(self._regulariser(kl, stats, (k_diagonal, y, s2), (q_mean, q_variance)), axis=-1)
         per_example = kl if self.num_data is None else kl / self.num_data
         return LatentPosterior(channels_last(q_mean), channels_last(q_variance), per_example)
 
-    def _kl(
+    def _regulariser(
         self,
-        q: sparse_posterior.InducingPosterior,
+        kl: tf.Tensor,
         stats: sparse_posterior.Statistics,
         data: tuple[tf.Tensor, tf.Tensor, tf.Tensor],
         moments: tuple[tf.Tensor, tf.Tensor],
     ) -> tf.Tensor:
-        """The regulariser of the whole data set (or of each series), per channel, (..., L)."""
+        """The regulariser of the whole data set (or of each series), per channel, (..., L); kl is Hensman's."""
         if self.bound == "hensman":
-            return sparse_posterior.kl(q)
+            return kl
         k_diagonal, y, s2 = data
         cross_entropy = tf.reduce_sum(gaussians.expected_log_density(*moments, y, s2), axis=-1)
         surplus = cross_entropy - sparse_posterior.titsias_bound(stats, k_diagonal, y, s2)

@@ -244,3 +244,27 @@ def test_variances_stay_positive_where_rounding_leaves_less_than_nothing_unexpla
     )
     _, variance = sparse_posterior.marginals(sparse_posterior.posterior(precise), v, tf.ones((1, 1), tf.float64))
     close(variance, [[1e-14]], rtol=1e-6)
+
+
+# A training step.
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_marginals_and_kl_at_once_are_those_of_the_posterior(problem, scale):
+    sources = [problem.v, problem.k_diagonal, tf.constant(problem.y), tf.constant(problem.s2)]
+    results = []
+    for at_once in (True, False):
+        with tf.GradientTape() as tape:
+            tape.watch(sources)
+            v, k_diagonal, y, s2 = sources
+            stats = sparse_posterior.statistics(v, y, s2)
+            if at_once:
+                outputs = sparse_posterior.marginals_and_kl(stats, scale, v, k_diagonal)
+            else:
+                q = sparse_posterior.posterior(stats, scale)
+                outputs = (*sparse_posterior.marginals(q, v, k_diagonal), sparse_posterior.kl(q))
+            value = tf.add_n([tf.reduce_sum(tf.sin(output)) for output in outputs])
+        results.append([*outputs, *tape.gradient(value, sources)])
+    for a, b in zip(*results, strict=True):
+        assert a.shape == b.shape
+        close(a, b, rtol=1e-9, atol=1e-11)
