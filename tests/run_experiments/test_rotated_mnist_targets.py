@@ -92,9 +92,11 @@ def test_finished_runs_are_averaged_and_missing_ones_named(tmp_path, monkeypatch
         path = tmp_path / "table1" / f"cvae_seed{seed}"
         os.makedirs(path)
         metrics = {"epochs": 5, "test_mse_sampled": mse, "test_mse_mean": mse, "seconds_per_epoch": 1.0}
-        (path / "config.json").write_text(json.dumps({"settings": {"model": "cvae", "seed": seed}}))
+        (path / "config.json").write_text(json.dumps({"settings": {"model": "cvae", "seed": seed}, "sessions": []}))
         (path / "metrics.json").write_text(json.dumps(metrics))
-        (path / "history.csv").write_text("step,epoch,test_mse_sampled,seconds_per_epoch\n16,1,0.1,1\n")
+        (path / "history.csv").write_text(
+            "step,epoch,test_mse_sampled,test_mse_mean,seconds_per_epoch\n16,1,0.1,0.1,1\n"
+        )
     path = reproduce.reproduce("table1", "full", str(tmp_path), str(tmp_path), training=False, seeds=[0, 1, 2])
     report = run_folder.read_json(path.replace(".png", ".json"))
     row = report["table"]["cvae"]
