@@ -130,6 +130,7 @@ def _meet(task: int, workers: list[str]) -> tf.distribute.Strategy:
         print(f"error: not all of {', '.join(workers)} came within {SECONDS_TO_MEET} s", flush=True)
         os._exit(1)
 
+    tf.get_logger().setLevel("WARNING")  # every sum over workers would be a line
     print(f"worker {task} of {len(workers)} waits for the others", flush=True)
     timer = threading.Timer(SECONDS_TO_MEET, give_up)
     timer.daemon = True

@@ -56,14 +56,14 @@ class Together:
 
 @pytest.mark.parametrize(("num_replicas", "num_workers"), [(2, 1), (2, 2), (3, 3), (6, 2)])
 def test_every_row_of_a_global_batch_goes_to_one_replica(num_replicas, num_workers):
-    rows = tf.data.Dataset.from_tensor_slices({"a": np.arange(19), "b": -np.arange(19)}).batch(8)
+    rows = tf.data.Dataset.from_tensor_slices(({"a": np.arange(19)}, -np.arange(19))).batch(8)
     here = num_replicas // num_workers
     parts = []
     for worker in range(num_workers):
         data, steps = replicas.split(rows, Together(num_replicas, num_workers, worker), None)
         assert steps == 3
-        parts.append([batch["a"].numpy() for batch in data.take(3 * here)])
-    for step, expected in enumerate(rows):
+        parts.append([aux["a"].numpy() for aux, _ in data.take(3 * here)])
+    for step, (expected, _) in enumerate(rows):
         found = [part for local in parts for part in local[step * here : (step + 1) * here]]
         np.testing.assert_array_equal(np.concatenate(found), expected["a"])
         assert max(map(len, found)) - min(map(len, found)) <= 1
