@@ -26,6 +26,7 @@ def launch(module: str, folder, *arguments: str, timeout: float) -> str:
     """Run ``python -m module folder arguments`` in a process of its own; what it printed."""
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.getcwd()}
     environment |= {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "no_proxy": ADDRESS}
+    environment["TMPDIR"] = str(folder)  # processes that are killed leave files behind
     line = [sys.executable, "-W", "ignore", "-m", module, str(folder), *arguments]
     process = subprocess.Popen(
         line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
