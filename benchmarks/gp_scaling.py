@@ -95,13 +95,13 @@ def scaling(axis: str, rounds: int) -> dict[str, Any]:
 
 
 def _main(_: list[str]) -> None:
-    report: dict[str, Any] = {"axes": {}, "made_by": run_folder.provenance()}
     rounds = flags.FLAGS.rounds
-    for axis in AXES:
-        report["axes"][axis] = result = scaling(axis, rounds)
-        print(f"{axis}: time {result['time_exponent']:.2f}, memory {result['memory_exponent']:.2f}", flush=True)
+    report: dict[str, Any] = {"made_by": run_folder.provenance()}
     report["large"] = [memory.in_fresh_process(measure_step, size, 1) for size in LARGE]
     report["xla"] = [memory.in_fresh_process(measure_xla, size, rounds) for size in XLA_SIZES]
+    report["axes"] = {axis: scaling(axis, rounds) for axis in AXES}
+    for axis, result in report["axes"].items():
+        print(f"{axis}: time {result['time_exponent']:.2f}, memory {result['memory_exponent']:.2f}")
     run_folder.write_json(flags.FLAGS.output, report)
 
 

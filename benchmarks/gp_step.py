@@ -98,6 +98,7 @@ def _published(
     prior: SparseGP, features: tf.Tensor, mean: tf.Variable, variance: tf.Variable
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     latents = tf.convert_to_tensor(mean), tf.convert_to_tensor(variance)
+    assert prior.num_data is not None
     return published_form.step(prior.kernel, prior.inducing_points, features, *latents, prior.num_data)
 
 
