@@ -45,9 +45,12 @@ format: setup-dev  ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-benchmark: setup  ## step time beside the networks' matrix products, time per image from one digit to ten
-	$(BIN)/python -W ignore -m benchmarks.step_time
-	$(BIN)/python -W ignore -m benchmarks.time_per_image
+# one of them alone: make benchmark BENCHMARKS=gp_forms
+BENCHMARKS ?= step_time time_per_image gp_forms gp_scaling conditioning
+
+benchmark: setup  ## measure time and memory anew, into results/ and the tables of benchmarks/README.md (12 minutes)
+	set -e; for name in $(BENCHMARKS); do $(BIN)/python -W ignore -m benchmarks.$$name --output=results/$$name.json; done
+	$(BIN)/python -W ignore -m benchmarks.tables
 
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache *.egg-info

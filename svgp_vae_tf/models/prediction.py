@@ -3,6 +3,7 @@
 Evidence adds up, so data of any size pass through in chunks, later data are added and old data taken out again.
 """
 
+import functools
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -60,10 +61,12 @@ class PredictiveModel(LatentCore):
 
     def _gather(self, aux: Any, observations: Any, batch_size: int) -> Evidence:
         parts = []
-        total = None
+        total, first = None, True
         for aux_part, observations_part in self._chunks(aux, observations, batch_size):
-            features = self.features(aux_part)
-            evidence = self.prior.condition(features, *self.encode(observations_part, features=features))
+            # the first chunk is worth no compiling: often there is no other
+            of_chunk = self._chunk_evidence if first else self._compiled_chunk_evidence
+            first = False
+            evidence = Evidence(of_chunk(self.features(aux_part), observations_part))
             if self.prior.num_data is None:
                 parts.append(evidence)
             else:
@@ -73,6 +76,13 @@ class PredictiveModel(LatentCore):
         if not parts:
             raise checks.DataError("there are no data to condition on")
         return Evidence(tuple(tf.concat(arrays, axis=0) for arrays in zip(*(p.arrays for p in parts), strict=True)))
+
+    def _chunk_evidence(self, features: tf.Tensor, observations: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return self.prior.condition(features, *self.encode(observations, features=features)).arrays
+
+    @functools.cached_property
+    def _compiled_chunk_evidence(self) -> Any:
+        return tf.function(self._chunk_evidence, reduce_retracing=True)
 
     def _same_series(self, old: Evidence, new: Evidence) -> Evidence:
         if self.prior.num_data is None and len(old.arrays[0]) != len(new.arrays[0]):

@@ -1,0 +1,36 @@
+"""Memory of single computations, each measured in a process of its own. Linux alone."""
+
+import ctypes
+import multiprocessing
+import resource
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+PRELOADED = ["benchmarks.gp_step", "tensorflow_probability.python.math.psd_kernels"]
+
+
+def in_fresh_process(function: Callable[..., Any], *args: Any) -> Any:
+    """What a function returns in a process that has imported everything and computed nothing."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    with ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as pool:
+        return pool.submit(function, *args).result()
+
+
+def growth(call: Callable[[], Any]) -> float:
+    """MB by which this process grows at most while a call runs.
+
+    Memory that was freed before goes back to the system first, or the call would fill it unseen. Libraries and graphs
+    of earlier calls are not counted.
+    """
+    ctypes.CDLL(None).malloc_trim(0)
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")  # the highest size so far becomes the present size
+    before = _highest()
+    call()
+    return _highest() - before
+
+
+def _highest() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0

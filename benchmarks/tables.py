@@ -1,0 +1,144 @@
+"""Writes the tables of benchmarks/README.md from the files in results/.
+
+python -m benchmarks.tables          # rewrites benchmarks/README.md between its markers
+"""
+
+from typing import Any
+
+from absl import app, flags
+
+from benchmarks.gp_scaling import FIELDS
+from run_experiments.report import BEGIN, END, read, table
+
+
+def tables(results_dir: str) -> str:
+    """All tables whose results are there, as Markdown."""
+    parts = [forms, scaling, large, xla, conditioning]
+    return "\n\n".join(text for part in parts if (text := part(results_dir)))
+
+
+def forms(results_dir: str) -> str:
+    """This project's form beside the published one."""
+    report = read(results_dir, "gp_forms.json")
+    if report is None:
+        return ""
+    rows = []
+    for row in sorted(report["rows"], key=_size):
+        published, skipped = row.get("published"), row["published_skipped"]
+        rows.append(
+            [*(str(number) for number in _size(row)), f"{row['ours']['median_ms']:.1f}",
+             skipped if published is None else f"{published['median_ms']:,.1f}",
+             "" if published is None else f"{row['time_ratio']:.0f}",
+             _megabytes(row["ours"]), "" if published is None else _megabytes(published),
+             "" if published is None else f"{row['memory_ratio']:.0f}"]
+        )  # fmt: skip
+    header = ["b", "m", "L", "ms", "published, ms", "ratio", "MB", "published, MB", "ratio"]
+    text = (
+        "One step: posterior, regulariser and all gradients, float64. MB: growth of the process within a step. In the "
+        "published form's place stands why it was left out: its memory, its time, or that a loop of 64 channels "
+        "takes a minute to compile and one batch size shows it."
+    )
+    return f"### A step beside the formulas as published\n\n{text}\n\n{table(header, rows)}\n\n{_origin(report)}"
+
+
+def scaling(results_dir: str) -> str:
+    """Fitted exponents, and the rows they are fitted to."""
+    report = read(results_dir, "gp_scaling.json")
+    if report is None:
+        return ""
+    rows = [
+        [axis, _ranges(axis, result["rows"]), f"{result['time_exponent']:.2f}", f"{result['theory']:.0f}",
+         f"{result['memory_exponent']:.2f}",
+         ", ".join(f"{row['min_ms']:.1f}" for row in result["rows"]),
+         ", ".join(_megabytes(row) for row in result["rows"])]
+        for axis, result in report["axes"].items()
+    ]  # fmt: skip
+    header = ["in", "from sizes", "time", "theory, b > m", "memory", "ms", "MB"]
+    text = (
+        "Exponents of time and memory: slopes of straight lines through the logarithms. N is a pass over the data, the "
+        "others one step, O(L (b m² + m³)). Fixed costs of a step lower the exponents."
+    )
+    return f"### Scaling\n\n{text}\n\n{table(header, rows)}\n\n{_origin(report)}"
+
+
+def large(results_dir: str) -> str:
+    """Steps with many inducing points."""
+    report = read(results_dir, "gp_scaling.json")
+    if report is None:
+        return ""
+    rows = [
+        [*(str(number) for number in _size(row)), f"{row['median_ms']:,.0f}", _megabytes(row),
+         f"{row['inducing'] ** 2 * row['latents'] * 8 / 1e6:.0f}", f"{row['batch'] * row['inducing'] ** 2 * 8e-6:,.0f}"]
+        for row in report["large"]
+    ]  # fmt: skip
+    header = ["b", "m", "L", "ms", "MB", "an (L, m, m) tensor, MB", "a (b, m, m) tensor, MB"]
+    return f"### Many inducing points\n\n{table(header, rows)}"
+
+
+def xla(results_dir: str) -> str:
+    """A step with XLA and without."""
+    report = read(results_dir, "gp_scaling.json")
+    if report is None:
+        return ""
+    rows = [
+        [*(str(number) for number in _size(row)), f"{row['plain_ms']:.1f}", f"{row['xla_ms']:.1f}",
+         f"{row['xla_to_plain']:.1f}", *(f"{row['seconds_to_first_step'][name]:.1f}" for name in ("plain", "xla"))]
+        for row in report["xla"]
+    ]  # fmt: skip
+    header = ["b", "m", "L", "ms", "with XLA, ms", "ratio", "first step, s", "with XLA, s"]
+    return f"### XLA\n\nXLA's Cholesky factors are slow on processors.\n\n{table(header, rows)}"
+
+
+def conditioning(results_dir: str) -> str:
+    """Conditioning on streamed points."""
+    report = read(results_dir, "conditioning.json")
+    if report is None:
+        return ""
+    rows = []
+    for row in report["rows"]:
+        source, model = row["source"], row["conditioning"]
+        numbers = [f"{part[key]:.1f}" for key in ("seconds", "growth_mb") for part in (source, model)]
+        rows.append([f"{row['points']:,}", *numbers])
+    header = ["points", "reading alone, s", "conditioning, s", "reading alone, MB", "conditioning, MB"]
+    text = "A stream that makes its points as they are read, small networks, m = 64, L = 16. MB: growth of the process."
+    return f"### Conditioning on streamed points\n\n{text}\n\n{table(header, rows)}\n\n{_origin(report)}"
+
+
+def _size(row: dict[str, Any]) -> tuple[int, int, int]:
+    return row["batch"], row["inducing"], row["latents"]
+
+
+def _megabytes(row: dict[str, Any]) -> str:
+    return f"{row['growth_mb']:,.1f}"
+
+
+def _ranges(axis: str, rows: list[dict[str, Any]]) -> str:
+    """ "b = 64 to 2048; m = 64, L = 16" """
+    field = FIELDS[axis]
+    fixed = [f"{name} = {rows[0][other]}" for name, other in FIELDS.items() if name not in (axis, "N")]
+    return f"{axis} = {rows[0][field]:,} to {rows[-1][field]:,}; {', '.join(fixed)}"
+
+
+def _origin(report: dict[str, Any]) -> str:
+    made_by = report["made_by"]
+    return f"{made_by['processors']} processors, commit {made_by['commit'][:12]}: `{made_by.get('command', '')}`."
+
+
+def fill(readme: str, results_dir: str) -> str:
+    """The README's text with its tables made anew."""
+    before, rest = readme.split(BEGIN)
+    _, after = rest.split(END)
+    return f"{before}{BEGIN}\n{tables(results_dir)}\n{END}{after}"
+
+
+def _main(_: list[str]) -> None:
+    with open(flags.FLAGS.readme) as file:
+        text = fill(file.read(), flags.FLAGS.results_dir)
+    with open(flags.FLAGS.readme, "w") as file:
+        file.write(text)
+
+
+if __name__ == "__main__":
+    flags.DEFINE_string("readme", "benchmarks/README.md", "The file to rewrite.")
+    flags.DEFINE_string("results_dir", "results", "Where the results are.")
+    app.run(_main)
