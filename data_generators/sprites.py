@@ -16,12 +16,13 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from absl import app, flags
 
+from data_generators.sprite_records import WRONG, options, parse, parse_in_graph, records_of
 from data_generators.sprite_shards import (
     ABOUT,
     SPLITS,
@@ -42,7 +43,6 @@ __all__ = [
 ]  # fmt: skip
 
 SHUFFLE_BUFFER = 160  # characters; 100 MB with 50 poses each
-_WRONG = "has a record with an unknown character, a pose out of range, or poses and frames that do not fit"
 
 
 def split(
@@ -148,11 +148,11 @@ class SpriteSet:
         ids = self.ids[_known(split)]
 
         def arrays(*records: tf.Tensor) -> dict[str, tf.Tensor]:
-            parsed = _parse(ids, *records)
+            parsed = parse(ids, *records)
             return {"character": parsed.character[0], "pose": parsed.poses, "frames": parsed.frames}
 
-        records = _records(self.paths(split), shuffle_buffer, seed, epoch)
-        return records.batch(1).map(arrays).prefetch(2).with_options(_options())
+        records = records_of(self.paths(split), shuffle_buffer, seed, epoch)
+        return records.batch(1).map(arrays).prefetch(2).with_options(options())
 
 
 def _known(split: str) -> str:
@@ -188,74 +188,6 @@ def open_set(folder: str | os.PathLike) -> SpriteSet:
                 found = "is missing" if size is None else f"has {size} bytes, {shard.bytes} were written"
                 raise SpriteError(f"{file_path} {found}; copy it or write the data set again")
     return data
-
-
-def _options() -> tf.data.Options:
-    options = tf.data.Options()
-    options.deterministic = True
-    options.autotune.enabled = False  # its thread holds up the end of fit
-    return options
-
-
-def _shuffled(values: tf.Tensor, seed: Any) -> tf.Tensor:
-    return tf.random.experimental.stateless_shuffle(values, tf.cast(seed, tf.int64), alg="philox")
-
-
-def _records(paths: list[str], buffer: int, seed: int | None, epoch: int | tf.Tensor) -> tf.data.Dataset:
-    """Pairs of a file's path and a record.
-
-    With a seed the files are shuffled, and then every `buffer` records among themselves. Both depend on (seed, epoch)
-    alone; Dataset.shuffle would also depend on the global seed and on how often it was iterated.
-    """
-    files = tf.constant(paths) if seed is None else _shuffled(tf.constant(paths), (seed, epoch))
-
-    def read(path: tf.Tensor) -> tf.data.Dataset:
-        return tf.data.TFRecordDataset(path, "GZIP").map(lambda record: (path, record))
-
-    def mix(block: tf.Tensor, records: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        key = tf.random.fold_in(tf.cast((seed, epoch), tf.int64), block)
-        order = _shuffled(tf.range(tf.size(records[0])), key)
-        return tf.gather(records[0], order), tf.gather(records[1], order)
-
-    records = tf.data.Dataset.from_tensor_slices(files).flat_map(read)
-    return records if seed is None else records.batch(buffer).enumerate().map(mix).unbatch()
-
-
-class _Parsed(NamedTuple):
-    """Some records, and all their frames one after the other."""
-
-    character: tf.Tensor
-    """(records,), int64."""
-    counts: tf.Tensor
-    """Frames of each record, (records,), int64."""
-    poses: tf.Tensor
-    """(frames,), int64."""
-    frames: tf.Tensor
-    """(frames, 64, 64, 3), uint8."""
-
-
-def _parse(ids: Sequence[int], paths: tf.Tensor, records: tf.Tensor) -> _Parsed:
-    features = {  # what a record lacks becomes something that the checks refuse
-        "character": tf.io.FixedLenFeature([], tf.int64, -1),
-        "poses": tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64),
-        "frames": tf.io.FixedLenFeature([], tf.string, ""),
-    }
-    parsed = tf.io.parse_example(records, features)
-    character, poses, frames = (parsed[name] for name in features)
-    counts = poses.row_lengths()
-    known = tf.reduce_any(character[:, None] == tf.convert_to_tensor(ids, tf.int64), axis=1)
-    in_range = tf.reduce_all((poses >= 0) & (poses < NUM_POSES), axis=1)
-    whole = (counts > 0) & (tf.cast(tf.strings.length(frames), tf.int64) == counts * int(np.prod(SHAPE)))
-    wrong = tf.boolean_mask(paths, ~(known & in_range & whole))
-    with tf.control_dependencies([tf.debugging.Assert(tf.size(wrong) == 0, ["a file", _WRONG, wrong])]):
-        pixels = tf.io.decode_raw(tf.strings.reduce_join(frames), tf.uint8)
-    return _Parsed(character, counts, poses.flat_values, tf.reshape(pixels, (-1, *SHAPE)))
-
-
-# for `verify`, which would spend most of its time here if it parsed eagerly
-_parse_in_graph = tf.function(
-    _parse, [tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.string), tf.TensorSpec([None], tf.string)]
-)
 
 
 def scaled(frames: np.ndarray | tf.Tensor) -> tf.Tensor:
@@ -295,19 +227,19 @@ def batches(
     steps, paths, ids = data.steps_per_epoch(split, characters_per_batch), data.paths(split), data.ids[split]
 
     def arrays(*records: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        parsed = _parse(ids, *records)
+        parsed = parse(ids, *records)
         character = tf.repeat(parsed.character, parsed.counts)
         image = scaled(parsed.frames)
         aux = {"pose": tf.cast(parsed.poses, tf.float32), "character": tf.cast(character, tf.float32)}
         return aux | {"image": image}, image
 
     epochs = tf.data.Dataset.range(start_epoch, np.iinfo(np.int64).max if repeat else start_epoch + 1)
-    records = epochs.flat_map(lambda e: _records(paths, shuffle_buffer, seed, e).batch(characters_per_batch))
+    records = epochs.flat_map(lambda e: records_of(paths, shuffle_buffer, seed, e).batch(characters_per_batch))
     # Keras reads the number of steps from it, and an epoch that lacks a record is an error
     sized = records.map(arrays).apply(
         tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY if repeat else steps)
     )
-    return sized.prefetch(2).with_options(_options())
+    return sized.prefetch(2).with_options(options())
 
 
 def verify(folder: str | os.PathLike) -> SpriteSet:
@@ -330,14 +262,14 @@ def _verify_shard(path: str, shard: Shard, expected: tuple[int, ...]) -> None:
     found: list[int] = []
     frames = 0
     try:
-        for record in tf.data.TFRecordDataset(path, "GZIP").with_options(_options()):
-            parsed = _parse_in_graph(tf.constant(expected, tf.int64), tf.constant([path]), record[None])
+        for record in tf.data.TFRecordDataset(path, "GZIP").with_options(options()):
+            parsed = parse_in_graph(tf.constant(expected, tf.int64), tf.constant([path]), record[None])
             found.append(int(parsed.character[0]))
             frames += len(parsed.poses)
             if len(np.unique(parsed.poses)) < len(parsed.poses):
                 raise SpriteError(f"{path} has a pose of character {found[-1]} twice; write the data set again")
     except tf.errors.OpError as error:
-        raise SpriteError(f"{path} is cut short or damaged, or {_WRONG}, after {len(found)} characters") from error
+        raise SpriteError(f"{path} is cut short or damaged, or {WRONG}, after {len(found)} characters") from error
     if (tuple(found), frames) != (expected, shard.frames):
         counts = f"{len(found)} characters with {frames} images, not {shard.records} with {shard.frames}"
         raise SpriteError(f"{path} does not hold what {ABOUT} lists, or not in that order: {counts}")

@@ -157,7 +157,9 @@ def digits(results_dir: str) -> str:
         return ""
     tuned = read(results_dir, "svigp.json")
     again = {} if tuned is None else tuned["table"]
-    rows = _digit_rows({**report, "table": report["table"] | {n: again[n] for n in again if n != "svigp"}}, DIGIT_TITLES)
+    rows = _digit_rows(
+        {**report, "table": report["table"] | {n: again[n] for n in again if n != "svigp"}}, DIGIT_TITLES
+    )
     if "svigp" in again:
         rows += _digit_rows({"table": {"svigp": again["svigp"]}}, DIGIT_TITLES | {"svigp": TUNED})
     text = f"MSE: {report['mse_definition']}. Mean ± standard deviation over runs. "

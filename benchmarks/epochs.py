@@ -1,0 +1,185 @@
+"""Epochs of the three experiments: images per second, and the shares of data, networks and the rest of a step.
+
+    python -m benchmarks.epochs --output=results/epochs.json
+
+Four candidates of each experiment alternate in one process: whole training steps; the same on a batch that is held, so
+that the difference is what reading costs; the networks alone, forward, backward and their Adam, on that batch; and
+reading alone, which a training step overlaps with its own work. What a step takes beyond its networks is the sparse GP,
+the objective and the metrics. A second table sets Keras' ``steps_per_execution``.
+"""
+
+import itertools
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl import app, flags
+
+import svgp_vae_tf as svgp
+from benchmarks.rounds import alternate
+from benchmarks.time_per_image import noise
+from data_generators import moving_ball as videos
+from run_experiments import moving_ball, rotated_mnist, run_folder, sprites
+from run_experiments.moving_ball_settings import Settings as BallSettings
+from run_experiments.rotated_mnist_settings import Settings as DigitSettings
+from run_experiments.sprites_models import build_model as sprites_model
+from run_experiments.sprites_settings import Settings as SpriteSettings
+
+EXECUTIONS = (1, 4, 16)
+
+
+class Experiment(NamedTuple):
+    """A model with its batches."""
+
+    model: svgp.LatentModel
+    stream: tf.data.Dataset
+    """Endless batches (aux, observations)."""
+    images: int
+    """In an epoch."""
+    steps: int
+    """In an epoch."""
+    steps_per_round: int
+
+
+def ball() -> Experiment:
+    """Moving ball: videos made as they are read; an epoch of the experiment is 500 steps."""
+    s = BallSettings()
+    stream = videos.stream(s.batch_size, s.num_frames, s.data_length_scale, s.seed)
+    images = s.steps_per_epoch * s.batch_size * s.num_frames
+    return Experiment(moving_ball.build_model(s), stream, images, s.steps_per_epoch, 16)
+
+
+def digits() -> Experiment:
+    """Rotated MNIST at the paper's size, N = 4050, b = 256, m = 32, L = 16; images are noise."""
+    s, data = DigitSettings(), noise(1)
+    model = rotated_mnist.build_model(s, data)
+    size = len(data.train.images)
+    return Experiment(model, rotated_mnist.batches(s, data.train, s.batch_size, 0), size, -(-size // s.batch_size), 16)
+
+
+def characters(folder: str, characters_per_batch: int = 10) -> Experiment:
+    """Sprites at the paper's sizes, b = 500, m = 72, L = 64, of drawn characters."""
+    s = SpriteSettings(characters=40, train_characters=30, characters_per_batch=characters_per_batch)
+    data = sprites.load_data(s, folder)
+    return Experiment(sprites_model(s, data), sprites.batches(s, data, 0), 50_000, 1_000 // characters_per_batch, 1)
+
+
+def whole_step(model: svgp.LatentModel, batches: Iterator[Any]) -> Callable[[], None]:
+    """A function that trains one step."""
+    model.make_train_function()
+    return lambda: float(model.train_function([next(batches)])["loss"]) and None
+
+
+def networks_alone(model: svgp.LatentModel, batch: tuple[Any, tf.Tensor]) -> Callable[[], None]:
+    """A function that runs the networks on a batch: forward, backward, and Adam on their weights."""
+    aux, observations = batch
+    representation = getattr(model.auxiliary, "network", None)
+    networks = [n for n in (model.encoder, model.decoder, representation) if n is not None]
+    variables = [weight for network in networks for weight in network.trainable_weights]
+    optimizer = keras.optimizers.Adam(1e-6, global_clipnorm=1.0)
+    optimizer.build(variables)
+    flat = tf.reshape(observations, (-1, *observations.shape[model.leading_axes :]))
+
+    @tf.function
+    def step() -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            mean, scale = tf.split(_joined(model.encoder(flat, training=True)), 2, axis=-1)
+            images = model.decoder(mean + scale, training=True)
+            loss = tf.reduce_mean(tf.square(images - flat))
+            if representation is not None:
+                loss += tf.reduce_mean(representation(flat, training=True))
+        optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        return loss
+
+    return lambda: step().numpy()
+
+
+def _joined(outputs: Any) -> tf.Tensor:
+    return tf.concat(outputs, axis=-1) if isinstance(outputs, list | tuple) else outputs
+
+
+def shares(experiment: Experiment, rounds: int) -> dict[str, float]:
+    """Milliseconds per step of each candidate, seconds per epoch, images per second, and shares of a step."""
+    model, stream = experiment.model, iter(experiment.stream)
+    batch = next(stream)
+    candidates = {
+        "whole": whole_step(model, stream),
+        "held": whole_step(model, itertools.repeat(batch)),
+        "networks": networks_alone(model, batch),
+        "reading": lambda: next(stream) and None,
+    }
+    seconds = alternate(candidates, rounds, experiment.steps_per_round)
+    ms = {name: 1e3 * float(np.median(values)) for name, values in seconds.items()}
+    fraction = {name: np.array(seconds[name]) / np.array(seconds["whole"]) for name in ("held", "networks")}
+    return {
+        **{f"{name}_ms": value for name, value in ms.items()},
+        "seconds_per_epoch": 1e-3 * ms["whole"] * experiment.steps,
+        "images_per_second": 1e3 * experiment.images / experiment.steps / ms["whole"],
+        "share_of_networks": float(np.median(fraction["networks"])),
+        "share_of_reading": float(np.median(1.0 - fraction["held"])),
+        "share_of_the_rest": float(np.median(fraction["held"] - fraction["networks"])),
+    }
+
+
+class _Seconds(keras.callbacks.Callback):
+    """Keeps the seconds of an epoch."""
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._start = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.seconds = time.perf_counter() - self._start
+
+
+def executions(make: Callable[[], Experiment], rounds: int) -> list[dict[str, float]]:
+    """Milliseconds per step within `fit` for several ``steps_per_execution``, relative to one."""
+    experiments = {}
+    for count in EXECUTIONS:
+        experiments[count] = make()
+        model = experiments[count].model
+        model.compile(model.optimizer, objective=model.objective, steps_per_execution=count)
+    times: dict[int, list[float]] = {count: [] for count in EXECUTIONS}
+    for round_ in range(rounds + 1):
+        for count, experiment in experiments.items():
+            clock, steps = _Seconds(), max(EXECUTIONS)
+            experiment.model.fit(experiment.stream, steps_per_epoch=steps, epochs=1, verbose=0, callbacks=[clock])
+            if round_:  # the first compiles
+                times[count].append(1e3 * clock.seconds / steps)
+    one = np.array(times[EXECUTIONS[0]])
+    return [
+        {
+            "steps_per_execution": count,
+            "median_ms": float(np.median(values)),
+            "ratio_to_one": float(np.median(np.array(values) / one)),
+        }
+        for count, values in times.items()
+    ]
+
+
+def _main(_: list[str]) -> None:
+    run_folder.make_repeatable()
+    tf.get_logger().setLevel("ERROR")
+    rounds = flags.FLAGS.rounds
+    with tempfile.TemporaryDirectory() as folder:
+        makes = {"moving ball": ball, "rotated MNIST": digits, "sprites": lambda: characters(folder)}
+        rows = []
+        for name, make in makes.items():
+            row = {"experiment": name, **shares(make(), rounds if name != "sprites" else 3)}
+            rows.append(row)
+            print(f"{name}: {row['whole_ms']:.1f} ms per step, {row['seconds_per_epoch']:.2f} s per epoch, networks "
+                  f"{100 * row['share_of_networks']:.0f} %", flush=True)  # fmt: skip
+    several = {name: executions(makes[name], rounds) for name in ("moving ball", "rotated MNIST")}
+    for name, of_name in several.items():
+        print(f"{name}: " + ", ".join(f"{r['steps_per_execution']}: {r['median_ms']:.1f} ms" for r in of_name))
+    report = {"rows": rows, "steps_per_execution": several, "made_by": run_folder.provenance()}
+    run_folder.write_json(flags.FLAGS.output, report)
+
+
+if __name__ == "__main__":
+    flags.DEFINE_string("output", "results/epochs.json", "The file to write.")
+    flags.DEFINE_integer("rounds", 7, "Rounds that count; sprites have three.")
+    app.run(_main)
