@@ -35,8 +35,9 @@ lint: setup-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# tests of a file share what they prepare; files go to two processes
 test-fast: setup-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
 
 test-slow: setup-dev  ## the full-scale checks as well
 	$(BIN)/python -m pytest -m "slow or not slow"
@@ -46,9 +47,9 @@ format: setup-dev  ## format the code
 	$(BIN)/ruff check --fix .
 
 # one of them alone: make benchmark BENCHMARKS=gp_forms
-BENCHMARKS ?= step_time time_per_image gp_forms gp_scaling conditioning
+BENCHMARKS ?= step_time epochs time_per_image gp_forms gp_scaling conditioning
 
-benchmark: setup  ## measure time and memory anew, into results/ and the tables of benchmarks/README.md (12 minutes)
+benchmark: setup  ## measure time and memory anew, into results/ and the tables of benchmarks/README.md (15 minutes)
 	set -e; for name in $(BENCHMARKS); do $(BIN)/python -W ignore -m benchmarks.$$name --output=results/$$name.json; done
 	$(BIN)/python -W ignore -m benchmarks.tables
 

@@ -27,10 +27,11 @@ def growth(call: Callable[[], Any]) -> float:
     ctypes.CDLL(None).malloc_trim(0)
     with open("/proc/self/clear_refs", "w") as file:
         file.write("5")  # the highest size so far becomes the present size
-    before = _highest()
+    before = highest()
     call()
-    return _highest() - before
+    return highest() - before
 
 
-def _highest() -> float:
+def highest() -> float:
+    """MB that this process had at most so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0

@@ -13,8 +13,59 @@ from run_experiments.report import BEGIN, END, read, table
 
 def tables(results_dir: str) -> str:
     """All tables whose results are there, as Markdown."""
-    parts = [forms, scaling, large, xla, conditioning]
+    parts = [epochs, executions, images, forms, scaling, large, xla, conditioning]
     return "\n\n".join(text for part in parts if (text := part(results_dir)))
+
+
+def epochs(results_dir: str) -> str:
+    """Epochs of the experiments and the shares of their parts."""
+    report = read(results_dir, "epochs.json")
+    if report is None:
+        return ""
+    shares = ("share_of_networks", "share_of_reading", "share_of_the_rest")
+    rows = [
+        [row["experiment"], f"{row['whole_ms']:,.1f}", f"{row['seconds_per_epoch']:,.2f}",
+         f"{row['images_per_second']:,.0f}", *(f"{100 * row[share]:.0f} %" for share in shares)]
+        for row in report["rows"]
+    ]  # fmt: skip
+    header = ["experiment", "ms per step", "s per epoch", "images per s", "networks", "reading", "the rest"]
+    text = (
+        "Shares of a training step: the networks with their part of Adam, measured alone on the same batch; what a "
+        "step takes longer when it reads its batches; and the rest, which is the sparse GP, objective and metrics. The "
+        "three are measured apart, so that noise can make a small one negative."
+    )
+    return f"### Epochs\n\n{text}\n\n{table(header, rows)}\n\n{_origin(report)}"
+
+
+def executions(results_dir: str) -> str:
+    """Several steps in one call of the training function."""
+    report = read(results_dir, "epochs.json")
+    if report is None:
+        return ""
+    rows = [
+        [name, str(row["steps_per_execution"]), f"{row['median_ms']:.1f}", f"{row['ratio_to_one']:.2f}"]
+        for name, of_name in report["steps_per_execution"].items()
+        for row in of_name
+    ]
+    header = ["experiment", "steps_per_execution", "ms per step of `fit`", "to one"]
+    return f"### Several steps per execution\n\n{table(header, rows)}"
+
+
+def images(results_dir: str) -> str:
+    """Time per image and memory against the number of images."""
+    report = read(results_dir, "time_per_image.json")
+    if report is None:
+        return ""
+    rows = [
+        [str(row["digits"]), f"{row['num_data']:,}", f"{row['median_us']:.0f}", f"{row['ratio_to_first']:.2f}",
+         f"{row['peak_mb']:.0f}", f"{row['data_mb']:.0f}"]
+        for row in report["rows"]
+    ]  # fmt: skip
+    first, last = report["rows"][0], report["rows"][-1]
+    growth = (last["peak_mb"] - first["peak_mb"]) / (last["data_mb"] - first["data_mb"])
+    header = ["digits", "N", "microseconds per image", "to one digit's", "peak memory, MB", "data, MB"]
+    text = f"Rotated MNIST. Per MB of data memory grows by {growth:.2f} MB, the data themselves among it."
+    return f"### Time and memory against N\n\n{text}\n\n{table(header, rows)}\n\n{_origin(report)}"
 
 
 def forms(results_dir: str) -> str:

@@ -1,8 +1,9 @@
-"""Training time per image of SVGP-VAE against the number of digits (4,050 images each), in one process and one run.
+"""Training time per image of SVGP-VAE, and memory, against the number of digits (4,050 images each).
 
     python -m benchmarks.time_per_image --output=results/time_per_image.json
 
-Images are noise: time does not depend on what they show. Shuffling and gathering count.
+Images are noise: time does not depend on what they show. Shuffling and gathering count. Times are of one process and
+one run; memory is the highest of a process of its own that makes the data, trains some steps and conditions on all.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,6 +12,8 @@ import numpy as np
 import tensorflow as tf
 from absl import app, flags
 
+import svgp_vae_tf as svgp
+from benchmarks import memory
 from benchmarks.rounds import alternate
 from data_generators.rotated_mnist import RotatedMNIST, Split
 from run_experiments import rotated_mnist, run_folder
@@ -31,10 +34,9 @@ def noise(digits: int) -> RotatedMNIST:
     return RotatedMNIST(train, few, few, scores, 0.0)
 
 
-def training_step(digits: int) -> Callable[[], None]:
-    """A function that trains one step."""
+def training_step(data: RotatedMNIST) -> tuple[Callable[[], None], svgp.LatentModel]:
+    """A function that trains one step, and its model."""
     settings = Settings()
-    data = noise(digits)
     model = rotated_mnist.build_model(settings, data)
     stream = iter(rotated_mnist.batches(settings, data.train, settings.batch_size, 0))
     model.make_train_function()
@@ -43,12 +45,22 @@ def training_step(digits: int) -> Callable[[], None]:
         float(model.train_function([next(stream)])["loss"])
 
     step()
-    return step
+    return step, model
+
+
+def memory_of(digits: int) -> dict[str, float]:
+    """MB that the process had at most, and MB of its data; for a process of its own."""
+    data = noise(digits)
+    step, model = training_step(data)
+    for _ in range(5):
+        step()
+    model.condition(rotated_mnist.aux_of(data.train), rotated_mnist.images_of(data.train))
+    return {"peak_mb": memory.highest(), "data_mb": 1e-6 * data.train.images.nbytes}
 
 
 def measure(digits: Sequence[int], rounds: int, steps: int) -> list[dict[str, float]]:
     """Microseconds per image, median and extremes over rounds, and the ratio to the first size."""
-    candidates = {count: training_step(count) for count in digits}
+    candidates = {count: training_step(noise(count))[0] for count in digits}
     seconds = alternate(candidates, rounds, steps)
     times = {count: [1e6 * value / Settings().batch_size for value in values] for count, values in seconds.items()}
     first = np.array(times[digits[0]])
@@ -68,10 +80,12 @@ def measure(digits: Sequence[int], rounds: int, steps: int) -> list[dict[str, fl
 def _main(_: list[str]) -> None:
     run_folder.make_repeatable()
     tf.get_logger().setLevel("ERROR")
-    rows = measure([1, 2, 5, 10], flags.FLAGS.rounds, flags.FLAGS.steps)
+    digits = (1, 2, 5, 10)
+    peaks = [memory.in_fresh_process(memory_of, count) for count in digits]
+    rows = [row | peak for row, peak in zip(measure(digits, flags.FLAGS.rounds, flags.FLAGS.steps), peaks, strict=True)]
     for row in rows:
-        ratio = f"{row['ratio_to_first']:.2f} of one digit's"
-        print(f"{row['digits']:>2} digit(s): {row['median_us']:.0f} us per image, {ratio}")
+        print(f"{row['digits']:>2} digit(s): {row['median_us']:.0f} us per image, {row['ratio_to_first']:.2f} of one "
+              f"digit's; {row['peak_mb']:.0f} MB for {row['data_mb']:.0f} MB of data")  # fmt: skip
     run_folder.write_json(flags.FLAGS.output, {"rows": rows, "made_by": run_folder.provenance()})
 
 

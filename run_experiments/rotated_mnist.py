@@ -74,17 +74,22 @@ def images_of(split: data.Split) -> np.ndarray:
 
 def batches(settings: Settings, split: data.Split, batch_size: int, start_epoch: int) -> tf.data.Dataset:
     """Endless shuffled batches (aux, images); the order of an epoch depends on seed and epoch alone."""
-    aux, images = tf.constant(aux_of(split)), tf.constant(images_of(split))
+    aux, images = aux_of(split), images_of(split)
 
     def epoch(index: tf.Tensor) -> tf.data.Dataset:
         seed = tf.stack([tf.cast(settings.seed, tf.int64), index])
         order = tf.random.experimental.stateless_shuffle(tf.range(len(split.images)), seed=seed)
         return tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
 
+    def take(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        # by NumPy, because TensorFlow would hold two copies of all images
+        taken = tf.numpy_function(lambda of: (aux[of], images[of]), [rows], [tf.float32, tf.float32], stateful=False)
+        return tf.ensure_shape(taken[0], (None, *aux.shape[1:])), tf.ensure_shape(taken[1], (None, *images.shape[1:]))
+
     options = tf.data.Options()
     options.autotune.enabled = False  # there is nothing to tune, and its thread holds up the end of `fit`
     stream = tf.data.Dataset.counter(start=start_epoch).flat_map(epoch)
-    stream = stream.map(lambda rows: (tf.gather(aux, rows), tf.gather(images, rows)), num_parallel_calls=1)
+    stream = stream.map(take, num_parallel_calls=1)
     return stream.prefetch(2).with_options(options)
 
 

@@ -65,6 +65,7 @@ def test_a_saved_model_draws_unseen_characters_without_the_training_data(finishe
         model.predict(wrong, verbose=0)
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_to_the_same_weights(finished, settings, tmp_path, monkeypatch):
     folder = str(tmp_path / "killed")
     evaluate, calls = sprites.evaluate, []
