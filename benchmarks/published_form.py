@@ -10,8 +10,8 @@ c = N/b, for one channel with encoder means y and variances s2:
     KL    = (log|K_mm| - log|A| - m + tr(P A) + mu^T P mu) / 2
 
 with Lambda_i = P k_i k_i^T P. The regulariser is the cross entropy minus L_H, as eq. 10 has it. For tests and
-benchmarks alone: nothing here is fast or careful. Kernel matrices are made once, though the original program makes
-them twice for each channel.
+benchmarks alone: nothing here is fast or careful. Kernel matrices are made once for each channel; the original program
+makes them twice.
 """
 
 from typing import NamedTuple
@@ -20,17 +20,6 @@ import tensorflow as tf
 
 from svgp_vae_tf.kernels import Kernel
 from svgp_vae_tf.math import gaussians, linalg
-
-
-class Kernels(NamedTuple):
-    """Kernel matrices of a batch, shared by all channels."""
-
-    inducing: tf.Tensor
-    """K_mm, shape (m, m)."""
-    cross: tf.Tensor
-    """K_bm, shape (b, m)."""
-    diagonal: tf.Tensor
-    """k_bb, shape (b,)."""
 
 
 class Channel(NamedTuple):
@@ -67,16 +56,21 @@ def step(
     Returns:
         means (b, L), variances (b, L), and the sum of the regularisers over channels, ().
     """
-    kernels = Kernels(kernel.matrix(inducing, inducing), kernel.matrix(features, inducing), kernel.diagonal(features))
     scale = num_data / features.shape[0]
-    channel = tf.function(_channel)  # traced once instead of L times
-    channels = [channel(kernels, mean[:, i], variance[:, i], scale, jitter) for i in range(mean.shape[-1])]
+
+    @tf.function  # traced once instead of L times
+    def channel(y: tf.Tensor, s2: tf.Tensor) -> Channel:
+        matrices = kernel.matrix(inducing, inducing), kernel.matrix(features, inducing), kernel.diagonal(features)
+        return _channel(*matrices, y, s2, scale, jitter)
+
+    channels = [channel(mean[:, i], variance[:, i]) for i in range(mean.shape[-1])]
     means, variances, regularisers = zip(*channels, strict=True)
     return tf.stack(means, axis=-1), tf.stack(variances, axis=-1), tf.add_n(regularisers)
 
 
-def _channel(kernels: Kernels, y: tf.Tensor, s2: tf.Tensor, scale: float, jitter: float) -> Channel:
-    kmm, kbm, k_diagonal = kernels
+def _channel(
+    kmm: tf.Tensor, kbm: tf.Tensor, k_diagonal: tf.Tensor, y: tf.Tensor, s2: tf.Tensor, scale: float, jitter: float
+) -> Channel:
     unit = jitter * tf.eye(kmm.shape[0], dtype=kmm.dtype)
     p = tf.linalg.inv(kmm + unit)
     s = tf.linalg.inv(kmm + scale * tf.transpose(kbm) @ (kbm / s2[:, tf.newaxis]) + unit)
