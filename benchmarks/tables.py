@@ -8,7 +8,7 @@ from typing import Any
 from absl import app, flags
 
 from benchmarks.gp_scaling import FIELDS
-from run_experiments.report import BEGIN, END, read, table
+from run_experiments.markdown import fill, read, table
 
 
 def tables(results_dir: str) -> str:
@@ -175,16 +175,9 @@ def _origin(report: dict[str, Any]) -> str:
     return f"{made_by['processors']} processors, commit {made_by['commit'][:12]}: `{made_by.get('command', '')}`."
 
 
-def fill(readme: str, results_dir: str) -> str:
-    """The README's text with its tables made anew."""
-    before, rest = readme.split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n{tables(results_dir)}\n{END}{after}"
-
-
 def _main(_: list[str]) -> None:
     with open(flags.FLAGS.readme) as file:
-        text = fill(file.read(), flags.FLAGS.results_dir)
+        text = fill(file.read(), tables(flags.FLAGS.results_dir))
     with open(flags.FLAGS.readme, "w") as file:
         file.write(text)
 

@@ -3,7 +3,7 @@
 import os
 import re
 
-from run_experiments import report
+from run_experiments import markdown, report
 
 HERE = os.path.dirname(os.path.dirname(__file__))
 
@@ -24,4 +24,4 @@ def test_the_example_runs(tmp_path, monkeypatch):
 
 
 def test_the_tables_are_made_from_the_results():
-    assert report.fill(readme(), os.path.join(HERE, "results")) == readme()
+    assert markdown.fill(readme(), report.tables(os.path.join(HERE, "results"))) == readme()

@@ -6,7 +6,7 @@ import pytest
 from benchmarks import gp_forms, gp_scaling, memory, tables
 from benchmarks.gp_step import FORMS, Size, make_problem, make_step
 from benchmarks.rounds import alternate
-from run_experiments import run_folder
+from run_experiments import markdown, run_folder
 
 
 def test_rounds_alternate_and_count_calls():
@@ -47,7 +47,7 @@ def test_tables_come_from_the_results_that_are_there(tmp_path):
                 "memory_ratio": 22.0}  # fmt: skip
     made_by = {"commit": "abc", "processors": 2}
     run_folder.write_json(str(tmp_path / "gp_forms.json"), {"rows": [skipped, measured], "made_by": made_by})
-    text = tables.fill(f"before\n{tables.BEGIN}\nold\n{tables.END}\nafter", str(tmp_path))
+    text = markdown.fill(f"before\n{markdown.BEGIN}\nold\n{markdown.END}\nafter", tables.tables(str(tmp_path)))
     assert text.startswith("before\n") and text.endswith("\nafter") and "old" not in text
     assert "| 64 | 16 | 2 | 2.0 | 7 GB |" in text
     assert "31" in text and "22" in text

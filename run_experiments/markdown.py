@@ -1,0 +1,27 @@
+"""Markdown tables made from results, and where they stand in a README."""
+
+import os
+from typing import Any
+
+from run_experiments import run_folder
+
+BEGIN, END = "<!-- results -->", "<!-- /results -->"
+
+
+def read(results_dir: str, name: str) -> dict[str, Any] | None:
+    """A results file, or None if it is not there."""
+    path = os.path.join(results_dir, name)
+    return run_folder.read_json(path) if os.path.exists(path) else None
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def fill(readme: str, tables: str) -> str:
+    """A README's text with these tables between its markers."""
+    before, rest = readme.split(BEGIN)
+    _, after = rest.split(END)
+    return f"{before}{BEGIN}\n{tables}\n{END}{after}"
