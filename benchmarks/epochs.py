@@ -4,7 +4,8 @@
 
 Four candidates of each experiment alternate in one process: whole training steps; the same on a batch that is held, so
 that the difference is what reading costs; the networks alone, forward, backward and their Adam, on that batch; and
-reading alone, which a training step overlaps with its own work. What a step takes beyond its networks is the sparse GP,
+reading alone, which a training step overlaps with its own work. Rounds have several steps, so that two batches read
+ahead matter little. What a step takes beyond its networks is the sparse GP,
 the objective and the metrics. A second table sets Keras' ``steps_per_execution``.
 """
 
@@ -65,7 +66,7 @@ def characters(folder: str, characters_per_batch: int = 10) -> Experiment:
     """Sprites at the paper's sizes, b = 500, m = 72, L = 64, of drawn characters."""
     s = SpriteSettings(characters=40, train_characters=30, characters_per_batch=characters_per_batch)
     data = sprites.load_data(s, folder)
-    return Experiment(sprites_model(s, data), sprites.batches(s, data, 0), 50_000, 1_000 // characters_per_batch, 1)
+    return Experiment(sprites_model(s, data), sprites.batches(s, data, 0), 50_000, 1_000 // characters_per_batch, 4)
 
 
 def whole_step(model: svgp.LatentModel, batches: Iterator[Any]) -> Callable[[], None]:
@@ -104,13 +105,13 @@ def _joined(outputs: Any) -> tf.Tensor:
 
 def shares(experiment: Experiment, rounds: int) -> dict[str, float]:
     """Milliseconds per step of each candidate, seconds per epoch, images per second, and shares of a step."""
-    model, stream = experiment.model, iter(experiment.stream)
+    model, stream, idle = experiment.model, iter(experiment.stream), iter(experiment.stream)
     batch = next(stream)
     candidates = {
         "whole": whole_step(model, stream),
         "held": whole_step(model, itertools.repeat(batch)),
         "networks": networks_alone(model, batch),
-        "reading": lambda: next(stream) and None,
+        "reading": lambda: next(idle) and None,
     }
     seconds = alternate(candidates, rounds, experiment.steps_per_round)
     ms = {name: 1e3 * float(np.median(values)) for name, values in seconds.items()}

@@ -1,9 +1,9 @@
-"""How the sparse GP step's time and memory grow with N, b, m and L, with XLA, and up to thousands of inducing points.
+"""How the sparse GP step's time and memory grow with b, m and L, with XLA, and up to thousands of inducing points.
 
     python -m benchmarks.gp_scaling --output=results/gp_scaling.json
 
-Theory: a step takes O(L (b m^2 + m^3)) time and O(L (b m + m^2)) memory, and a pass over N points N/b steps. Exponents
-are slopes of a straight line through the logarithms.
+Theory: a step takes O(L (b m^2 + m^3)) time and O(L (b m + m^2)) memory, and a pass over N points N/b steps: growth
+with N is measured by `time_per_image`. Exponents are slopes of a straight line through the logarithms.
 """
 
 import time
@@ -19,13 +19,12 @@ from benchmarks.rounds import alternate
 from run_experiments import run_folder
 
 AXES: dict[str, list[Size]] = {
-    "N": [Size(256, 64, 16, num_data) for num_data in (4096, 8192, 16384, 32768)],
     "b": [Size(batch, 64, 16) for batch in (64, 128, 256, 512, 1024, 2048)],
     "m": [Size(1024, inducing, 4) for inducing in (32, 64, 128, 256, 512, 1024)],
     "L": [Size(256, 64, latents) for latents in (2, 4, 8, 16, 32, 64)],
 }
-FIELDS = {"N": "num_data", "b": "batch", "m": "inducing", "L": "latents"}
-THEORY = {"N": 1.0, "b": 1.0, "m": 2.0, "L": 1.0}
+FIELDS = {"b": "batch", "m": "inducing", "L": "latents"}
+THEORY = {"b": 1.0, "m": 2.0, "L": 1.0}
 """Exponents of time where the product of the data with the inducing points dominates, b > m."""
 LARGE = [Size(256, inducing, 2) for inducing in (512, 1024, 2048)]
 XLA_SIZES = [Size(256, 32, 16), Size(256, 128, 4)]
@@ -37,19 +36,6 @@ def measure_step(size: Size, rounds: int) -> dict[str, Any]:
     step()
     growth = memory.growth(step)
     return {**size._asdict(), "growth_mb": growth, **_milliseconds(step, rounds)}
-
-
-def measure_pass(size: Size, rounds: int) -> dict[str, Any]:
-    """The same of a pass over the data, N/b steps."""
-    step = make_step(make_problem(size))
-    step()
-
-    def one_pass() -> None:
-        for _ in range(size.num_data // size.batch):
-            step()
-
-    growth = memory.growth(one_pass)
-    return {**size._asdict(), "growth_mb": growth, **_milliseconds(one_pass, min(rounds, 2))}
 
 
 def _milliseconds(call: Callable[[], None], rounds: int) -> dict[str, float]:
@@ -83,8 +69,7 @@ def exponent(sizes: Sequence[float], values: Sequence[float]) -> float:
 
 def scaling(axis: str, rounds: int) -> dict[str, Any]:
     """Rows along an axis and the exponents fitted to them; memory in units that growth can be counted in, 1 MB."""
-    function = measure_pass if axis == "N" else measure_step
-    rows = [memory.in_fresh_process(function, size, rounds) for size in AXES[axis]]
+    rows = [memory.in_fresh_process(measure_step, size, rounds) for size in AXES[axis]]
     along = [row[FIELDS[axis]] for row in rows]
     return {
         "rows": rows,

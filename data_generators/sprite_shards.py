@@ -68,7 +68,9 @@ def clear(folder: str | os.PathLike, overwrite: bool) -> None:
     """Make the folder, without a data set and without the shards of a write that was interrupted."""
     if is_written(folder):
         if not overwrite:
-            raise SpriteError(f"{os.fspath(folder)} holds a data set; name another folder, or ask to overwrite it")
+            raise SpriteError(
+                f"{os.fspath(folder)} holds a data set; name another folder, or overwrite it (--overwrite)"
+            )
         os.remove(os.path.join(folder, ABOUT))  # first: what is half removed is no data set
     os.makedirs(folder, exist_ok=True)
     for name in filter(_SHARD_NAME.fullmatch, os.listdir(folder)):

@@ -139,7 +139,7 @@ class SpriteSet:
         return [os.path.join(self.folder, shard.file) for shard in self.shards[_known(split)]]
 
     def characters(
-        self, split: str, shuffle_buffer: int = SHUFFLE_BUFFER, seed: int | None = None, epoch: int = 0
+        self, split: str, shuffle_buffer: int = SHUFFLE_BUFFER, seed: int | None = None, epoch: int | tf.Tensor = 0
     ) -> tf.data.Dataset:
         """One character an element: character (), pose (n,), both int64, and frames (n, 64, 64, 3), uint8.
 
@@ -295,6 +295,10 @@ def source(sheets: str | None = None) -> tuple[Callable[[int], np.ndarray], str]
 def _command() -> None:
     if _OUTPUT.value is None and _CONTACT_SHEET.value is None:
         raise SpriteError("nothing to do: give --output=FOLDER, --contact_sheet=FILE.png or both")
+    if _TRAIN_CHARACTERS.value >= _CHARACTERS.value:
+        raise SpriteError(
+            f"--train_characters={_TRAIN_CHARACTERS.value} leaves none of the {_CHARACTERS.value} characters to test"
+        )
     train, test = split(num_train=_TRAIN_CHARACTERS.value, num_test=_CHARACTERS.value - _TRAIN_CHARACTERS.value)
     frames, origin = source(_SHEETS.value)
     if _CONTACT_SHEET.value is not None:

@@ -9,7 +9,6 @@ and angle alone.
 
 import dataclasses
 import os
-import resource
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -232,7 +231,7 @@ def _report(
         "seconds_per_epoch": float(np.median([row["seconds_per_epoch"] for row in history])),
         "num_data": len(digits.train.images),
         "data_mb": 1e-6 * sum(array.nbytes for split in digits[:3] for array in split),
-        "peak_memory_mb": 1e-3 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        "peak_memory_mb": run_folder.peak_memory_mb(),
         **gp_numbers(model),
     }
     write_objects(model, digits, folder.tensorboard)

@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -110,6 +111,11 @@ def without_folders(command: str) -> str:
 def _module() -> str:
     spec = getattr(sys.modules.get("__main__"), "__spec__", None)
     return spec.name if spec is not None else os.path.basename(sys.argv[0])
+
+
+def peak_memory_mb() -> float:
+    """MB that this process, a session of a run, had at most so far."""
+    return 1.024e-3 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # Linux counts in KiB
 
 
 def commit() -> str:

@@ -7,9 +7,9 @@ frames alone, which a representation network turns into a style vector. Without 
 its characters itself; `--sheets` takes LPC sprite sheets, `--data` shards of data_generators.sprites.
 """
 
+import contextlib
 import dataclasses
 import os
-import resource
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -24,7 +24,7 @@ from data_generators import sprites as data
 from run_experiments import distribute, run_folder
 from run_experiments import sprites_generation as generation
 from run_experiments.moving_ball import load_checkpoint
-from run_experiments.sprites_models import build_model, look_at
+from run_experiments.sprites_models import build_model, look_at, pretrained_weights
 from run_experiments.sprites_settings import Settings, define_flags, settings_from_flags
 from svgp_vae_tf.training import callbacks, figures
 
@@ -36,16 +36,21 @@ def load_data(settings: Settings, output_dir: str) -> data.SpriteSet:
     if settings.data is not None:
         return data.open_set(settings.data)
     folder = os.path.join(output_dir, "data")
-    if data.is_written(folder):
-        return data.open_set(folder)
     frames, source = data.source(settings.sheets)
     known, others = data.split(
         num_train=settings.train_characters, num_test=settings.characters - settings.train_characters
     )
-    return data.write(
-        frames, folder, train_characters=known, test_characters=others, seed=settings.data_seed, source=source,
-        poses_per_character=settings.poses_per_character,
-    )  # fmt: skip
+    made: dict[str, Any] = {
+        "source": source,
+        "seed": settings.data_seed,
+        "poses_per_character": settings.poses_per_character,
+    }
+    if data.is_written(folder):
+        found = data.open_set(folder)
+        ids = {"train": tuple(known.tolist()), "test": tuple(others.tolist())}
+        if found.ids == ids and all(found.about[key] == value for key, value in made.items()):
+            return found  # else of a start that failed
+    return data.write(frames, folder, train_characters=known, test_characters=others, overwrite=True, **made)
 
 
 def batches(settings: Settings, sprites: data.SpriteSet, start_epoch: int) -> tf.data.Dataset:
@@ -116,16 +121,39 @@ def run(
     with distribute.team(distribution) as team:
         folder = team.folder(output_dir, resume)
         sprites = load_data(settings, folder.path)
-        next(unseen(settings, sprites))  # settings that cannot work are told before training
-        going_on = resume and os.path.exists(folder.checkpoint)
-        with team.strategy.scope():
-            model = build_model(settings, sprites, pretrain=not going_on)
-        folder.start(dataclasses.asdict(settings))
-        if going_on:
-            load_checkpoint(model, folder.checkpoint)
-        team.check_start(callbacks.steps_done(model))
-        _train(model, settings, folder, sprites, team.verbose(verbose))
-        return _report(model, settings, folder, sprites)
+        with _damage_named(sprites):
+            return _run(settings, folder, sprites, resume, team, verbose)
+
+
+def _run(
+    settings: Settings,
+    folder: run_folder.RunFolder,
+    sprites: data.SpriteSet,
+    resume: bool,
+    team: distribute.Team,
+    verbose: int | str,
+) -> dict[str, Any]:
+    next(unseen(settings, sprites))  # settings that cannot work are told before training
+    going_on = resume and os.path.exists(folder.checkpoint)
+    pretrained = None if going_on else pretrained_weights(settings, sprites)
+    with team.strategy.scope():
+        model = build_model(settings, sprites, pretrained)
+    folder.start(dataclasses.asdict(settings))
+    if going_on:
+        load_checkpoint(model, folder.checkpoint)
+    team.check_start(callbacks.steps_done(model))
+    _train(model, settings, folder, sprites, team.verbose(verbose))
+    return _report(model, settings, folder, sprites)
+
+
+@contextlib.contextmanager
+def _damage_named(sprites: data.SpriteSet) -> Iterator[None]:
+    """Records that cannot be read raise the SpriteError that names their file."""
+    try:
+        yield
+    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError):
+        data.verify(sprites.folder)
+        raise
 
 
 def _train(
@@ -173,6 +201,8 @@ def _report(
         "epochs": history[-1]["epoch"],
         "test_mse_mean": errors.mse_mean,
         "test_mse_sampled": errors.mse_sampled,
+        "test_mse_mean_without_repeats": errors.mse_without_repeats,
+        "share_of_repeats": errors.share_of_repeats,
         "test_mse_mean_context_in_the_posterior": _with_context(model, settings, sprites),
         **{f"baseline_{k}": v for k, v in generation.baselines(unseen(settings, sprites), mean_frames).items()},
         "test_mse_by_pose": errors.mse_by_pose.tolist(),
@@ -182,7 +212,7 @@ def _report(
         "seconds_per_epoch": float(np.median([row["seconds_per_epoch"] for row in history])),
         "num_data": sprites.num_frames("train"),
         "data_mb": 1e-6 * sprites.num_frames("train") * np.prod(data.SHAPE),
-        "peak_memory_mb": 1e-3 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        "peak_memory_mb": run_folder.peak_memory_mb(),
     }
     run_folder.write_json(folder.metrics, metrics)
     return metrics

@@ -85,6 +85,10 @@ class Errors(NamedTuple):
     """Of one sample of the latents."""
     mse_by_pose: np.ndarray
     """At the posterior mean, (72,); NaN for poses never asked for."""
+    mse_without_repeats: float
+    """At the posterior mean, over frames that differ from every context frame of their character."""
+    share_of_repeats: float
+    """Of the frames asked for: those that equal a context frame (poses of the LPC sheets repeat pictures)."""
     smallest_variance: float
     """The smallest predictive variance of a latent."""
 
@@ -92,16 +96,28 @@ class Errors(NamedTuple):
 def generation_errors(model: svgp.SVGPVAE, blocks: Iterator[Unseen], seed: int) -> Errors:
     """Errors of a conditioned model on unseen characters."""
     sums, counts, sampled, smallest = np.zeros(data.NUM_POSES), np.zeros(data.NUM_POSES), 0.0, np.inf
+    new_sum, new_count = 0.0, 0
     for i, some in enumerate(blocks):
         aux = asked_of(model, some)
         smallest = min(smallest, float(model.predict_latent(aux).variance.min()))
         error = np.mean(np.square(model.predict(aux, verbose=0) - some.target_images), axis=(1, 2, 3))
         np.add.at(sums, some.target_poses, error)
         np.add.at(counts, some.target_poses, 1)
+        new = ~repeats(some)
+        new_sum, new_count = new_sum + float(error[new].sum()), new_count + int(new.sum())
         draw = model.sample(aux, joint=False, seed=seed + i)[0]
         sampled += float(np.mean(np.square(draw - some.target_images), axis=(1, 2, 3)).sum())
     by_pose = np.divide(sums, counts, out=np.full(data.NUM_POSES, np.nan), where=counts > 0)
-    return Errors(float(sums.sum() / counts.sum()), sampled / counts.sum(), by_pose, smallest)
+    total = counts.sum()
+    without = new_sum / new_count if new_count else np.nan
+    return Errors(float(sums.sum() / total), sampled / total, by_pose, without, 1.0 - new_count / total, smallest)
+
+
+def repeats(some: Unseen) -> np.ndarray:
+    """Which of the frames asked for equal a context frame of their character, (n,)."""
+    shown = {(c, image.tobytes()) for c, image in zip(some.context_characters, some.context_images, strict=True)}
+    asked = zip(some.target_characters, some.target_images, strict=True)
+    return np.array([(c, image.tobytes()) in shown for c, image in asked])
 
 
 def baselines(blocks: Iterator[Unseen], mean_frames: np.ndarray) -> dict[str, float]:

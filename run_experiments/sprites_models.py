@@ -21,13 +21,15 @@ class Frames(NamedTuple):
     """Representation vectors of the training characters, (characters, M)."""
 
 
-def build_model(settings: Settings, sprites: data.SpriteSet, pretrain: bool = True) -> svgp.SVGPVAE:
+def build_model(
+    settings: Settings, sprites: data.SpriteSet, pretrained: list[np.ndarray] | None = None
+) -> svgp.SVGPVAE:
     """The model of a run, compiled.
 
     Args:
         settings: of the run.
         sprites: the data.
-        pretrain: whether to train the representation network first, if the settings ask for it.
+        pretrained: weights of the representation network, see `pretrained_weights`.
 
     Raises:
         ValueError: for settings that cannot work.
@@ -37,8 +39,8 @@ def build_model(settings: Settings, sprites: data.SpriteSet, pretrain: bool = Tr
     network = representation(settings)
     encoder = networks.sprites_encoder(settings.num_latents)
     decoder = networks.sprites_decoder(settings.num_latents)
-    if pretrain and settings.pretrain_epochs:
-        pretrain_representation(network, settings, sprites)
+    if pretrained is not None:
+        network.set_weights(pretrained)
     seen = look_at(sprites, network)
     standardize(network, seen.styles)
     vectors = principal_scores(seen.mean_frames, settings.pose_size)
@@ -131,10 +133,24 @@ def inducing_points(vectors: np.ndarray, styles: np.ndarray, per_pose: int, seed
     return np.column_stack([np.repeat(vectors, per_pose, axis=0), styles[characters]])
 
 
+def pretrained_weights(settings: Settings, sprites: data.SpriteSet) -> list[np.ndarray] | None:
+    """Weights of a representation network that was trained first, if the settings ask for it.
+
+    On one device, whatever trains the model: every worker comes to the same.
+    """
+    if not settings.pretrain_epochs:
+        return None
+    keras.utils.set_random_seed(settings.seed)
+    network = representation(settings)
+    pretrain_representation(network, settings, sprites)
+    return network.get_weights()
+
+
 def pretrain_representation(network: keras.Model, settings: Settings, sprites: data.SpriteSet) -> dict[str, Any]:
     """Train the network to tell the training characters apart, through a linear layer that is thrown away.
 
-    Frames are shuffled over all characters, unlike the batches of the model itself.
+    Batches are of frames, not of characters as those of the model itself: shuffled among the frames of some hundred
+    characters, which are shuffled themselves.
 
     Returns:
         Keras' history.
@@ -142,10 +158,15 @@ def pretrain_representation(network: keras.Model, settings: Settings, sprites: d
     known = list(sprites.ids["train"])
     index = np.full(max(known) + 1, -1, np.int64)
     index[known] = np.arange(len(known))
-    stream = data.batches(sprites, "train", settings.characters_per_batch, seed=settings.seed, repeat=True)
     batch = min(500, sprites.num_frames("train"))
-    frames = stream.map(lambda aux, images: (images, tf.gather(index, tf.cast(aux["character"], tf.int64)))).unbatch()
-    frames = frames.shuffle(20 * batch, seed=settings.seed).batch(batch)
+
+    def labelled(group: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        return group["frames"], tf.repeat(tf.gather(index, group["character"]), tf.size(group["pose"]))
+
+    passes = tf.data.Dataset.range(settings.pretrain_epochs)
+    characters = passes.flat_map(lambda e: sprites.characters("train", seed=settings.seed, epoch=e))
+    frames = characters.map(labelled).unbatch().shuffle(20 * batch, seed=settings.seed).batch(batch)
+    frames = frames.map(lambda images, labels: (data.scaled(images), labels))  # the buffer holds bytes
     classifier = keras.Sequential([network, keras.layers.Dense(len(known))])
     classifier.compile(
         keras.optimizers.Adam(settings.pretrain_learning_rate),

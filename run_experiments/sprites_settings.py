@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 from absl import flags
 
+from data_generators.sprite_sheets import NUM_POSES
+
 KERNELS = ("cosine", "squared_exponential")
 OBJECTIVES = ("geco", "elbo")
 CONTEXTS = ("random", "first")
@@ -57,8 +59,11 @@ class Settings:
         self._check_together()
 
     def _check_together(self) -> None:
-        if self.pretrain_epochs < 0:
-            raise ValueError(f"--pretrain_epochs must not be negative, got {self.pretrain_epochs}")
+        for name in ("pretrain_epochs", "seed", "data_seed"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"--{name} must not be negative, got {getattr(self, name)}")
+        if self.pose_size > NUM_POSES:
+            raise ValueError(f"--pose_size={self.pose_size} is more than the {NUM_POSES} poses")
         if not self.adam_beta_2 < 1.0:
             raise ValueError(f"--adam_beta_2 must be below 1, got {self.adam_beta_2}")
         if self.data is not None and self.sheets is not None:

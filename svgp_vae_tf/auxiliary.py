@@ -17,6 +17,9 @@ _register = keras.saving.register_keras_serializable(package="svgp_vae_tf")
 class Features(keras.layers.Layer):
     """Auxiliary data that are features already: an array (..., n, D), or (..., n) for a single feature."""
 
+    close_together: tuple[str, ...] = ()
+    """Names of arrays whose rows may lie closer together than single precision can tell."""
+
     def __init__(self, **kwargs) -> None:
         kwargs.setdefault("dtype", "float64")
         super().__init__(**kwargs)

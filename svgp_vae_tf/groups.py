@@ -53,6 +53,7 @@ class PooledFeatures(Features):
             raise ValueError("the representation network must be built and give one vector (M,) per observation")
         self.network, self.others = network, others
         self.observations, self.group, self.pooled = observations, group, pooled
+        self.close_together = (observations, pooled)  # two groups may look alike
 
     def call(self, aux: Any, leading: int, training: bool = False) -> tf.Tensor:
         self._check_names(aux)
@@ -72,6 +73,8 @@ class PooledFeatures(Features):
 
     def _pool_batch(self, aux: Mapping[str, tf.Tensor], training: bool) -> tf.Tensor:
         """The mean vector of each row's group, over the members in the batch of all replicas, (b, M)."""
+        if tf.as_dtype(aux[self.group].dtype) == tf.string:
+            raise DataError(f"{self.group} holds text: groups.whole_groups(...) makes numbers of it")
         group, own = of_all_replicas(tf.cast(tf.reshape(aux[self.group], [-1]), linalg.DTYPE))
         ids, member = tf.unique(group)
         vectors, _ = of_all_replicas(self._vectors(aux[self.observations], training))
@@ -87,26 +90,39 @@ class PooledFeatures(Features):
 
         Args:
             observations: (n, ...).
-            group: an id for each, (n,).
+            group: an id for each, numbers or text, (n,).
 
         Returns:
             The distinct ids, ascending, (G,), and their vectors, (G, M).
 
         Raises:
-            DataError: if there is no observation, or not one id for each.
+            DataError: if there is no observation, or not one id for each; for observations that are not finite, or of
+                another shape than the network's.
         """
-        group = np.asarray(group)
-        if len(group) == 0 or group.shape != np.shape(observations)[:1]:
+        observations, group = np.asarray(observations), _checked_ids(group, self.group)
+        if len(group) == 0 or len(group) != len(np.atleast_1d(observations)):
             raise DataError(
                 f"pooling needs at least one observation, and an id for each: got observations of shape "
-                f"{np.shape(observations)} and ids of shape {group.shape}"
+                f"{observations.shape} and ids of shape {group.shape}"
             )
+        self._check_observations(observations)
         ids, member = np.unique(group, return_inverse=True)
         sums = np.zeros((len(ids), self.network.output_shape[-1]))
         for start in range(0, len(group), CHUNK):
             part = slice(start, start + CHUNK)
             np.add.at(sums, member[part], self._vectors(observations[part]).numpy())
         return ids, sums / np.bincount(member)[:, np.newaxis]
+
+    def _check_observations(self, observations: np.ndarray) -> None:
+        wanted = self.network.input_shape[1:]
+        fit = len(wanted) == observations.ndim - 1 and all(
+            size in (None, own) for size, own in zip(wanted, observations.shape[1:], strict=True)
+        )
+        if not fit:
+            raise DataError(f"the representation network takes (n, ...) = (n, {', '.join(map(str, wanted))}), got "
+                            f"observations of shape {observations.shape}")  # fmt: skip
+        if not np.isfinite(observations).all():
+            raise DataError("observations to pool hold values that are NaN or infinite")
 
     def prepare(self, aux: Any) -> Any:
         """The same auxiliary data with vectors in the place of observations: chunks may then part a group."""
@@ -115,7 +131,7 @@ class PooledFeatures(Features):
             return aux
         ids, vectors = self.pool(aux[self.observations], aux[self.group])
         others = {name: value for name, value in aux.items() if name != self.observations}
-        return {**others, self.pooled: vectors[np.searchsorted(ids, aux[self.group])]}
+        return {**others, self.pooled: vectors[np.searchsorted(ids, _checked_ids(aux[self.group], self.group))]}
 
     def check_batches(self, aux: Any) -> None:
         if isinstance(aux, Mapping) and self.pooled not in aux:
@@ -143,31 +159,43 @@ def whole_groups(
     """Batches (aux, observations) that hold whole groups, for `fit`, `evaluate` and `condition`.
 
     Args:
-        aux: named arrays (n, ...), the ids among them.
+        aux: named arrays (n, ...), the ids among them. Of ids that are text, batches hold the places in their order.
         observations: (n, ...).
         groups_per_batch: groups in a batch, of equal sizes or not; the last batch may hold fewer.
         group: the name of the ids, (n,).
         seed: of the order of the groups, another one in each pass; None leaves them ascending.
 
     Raises:
-        DataError: for arrays of different lengths, or without ids.
+        DataError: for arrays of different lengths, or without ids, or ids that cannot be told apart.
     """
-    if groups_per_batch < 1:
-        raise ValueError(f"groups_per_batch must be at least 1, got {groups_per_batch}")
-    if group not in aux:
-        raise DataError(f"auxiliary data lack {group}, the ids of groups; they hold {', '.join(aux) or 'nothing'}")
-    lengths = {name: len(value) for name, value in {**aux, "observations": observations}.items()}
-    if len(set(lengths.values())) != 1 or not len(observations):
+    if groups_per_batch != int(groups_per_batch) or groups_per_batch < 1:
+        raise ValueError(f"groups_per_batch must be a whole number of at least 1, got {groups_per_batch}")
+    if not isinstance(aux, Mapping) or group not in aux:
+        held = ", ".join(aux) if isinstance(aux, Mapping) else type(aux).__name__
+        raise DataError(f"auxiliary data must be a dict with {group}, the ids of groups; got {held or 'nothing'}")
+    arrays = {name: np.atleast_1d(value) for name, value in aux.items()}
+    observed = np.atleast_1d(observations)
+    lengths = {name: len(value) for name, value in {**arrays, "observations": observed}.items()}
+    if len(set(lengths.values())) != 1 or not len(observed):
         raise DataError(f"arrays must be of one length, not empty: {lengths}")
-    _, member = np.unique(aux[group], return_inverse=True)
+    ids = _checked_ids(arrays[group], group)
+    _, member = np.unique(ids, return_inverse=True)
+    arrays[group] = member if ids.dtype.kind not in "fiub" else ids
     order, sizes = np.argsort(member, kind="stable"), np.bincount(member)
     rows = tf.RaggedTensor.from_row_lengths(order, sizes)
-    shared = {id(value): tf.constant(value) for value in (*aux.values(), observations)}  # one copy of each array
+    names = tuple(arrays)
+
+    def take(members: np.ndarray) -> tuple[np.ndarray, ...]:
+        return (*(arrays[name][members] for name in names), observed[members])
 
     def gather(chosen: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         members = tf.gather(rows, chosen).flat_values
-        parts = {name: tf.gather(shared[id(value)], members) for name, value in aux.items()}
-        return parts, tf.gather(shared[id(observations)], members)
+        # by NumPy, because TensorFlow would hold two copies of all arrays
+        types = [tf.as_dtype(array.dtype) for array in (*arrays.values(), observed)]
+        parts = tf.numpy_function(take, [members], types, stateful=False)
+        shapes = [(None, *array.shape[1:]) for array in (*arrays.values(), observed)]
+        *parts, batch = (tf.ensure_shape(part, shape) for part, shape in zip(parts, shapes, strict=True))
+        return dict(zip(names, parts, strict=True)), batch
 
     groups = tf.data.Dataset.range(len(sizes))
     if seed is not None:
@@ -175,3 +203,24 @@ def whole_groups(
     options = tf.data.Options()
     options.autotune.enabled = False  # its thread holds up the end of `fit`
     return groups.batch(groups_per_batch).map(gather, num_parallel_calls=1).prefetch(2).with_options(options)
+
+
+def _checked_ids(ids: Any, name: str) -> np.ndarray:
+    """Ids of rows, (n,): finite numbers that double precision tells apart, or text.
+
+    Raises:
+        DataError: naming what is wrong.
+    """
+    array = np.asarray(ids)
+    array = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+    if array.ndim != 1:
+        raise DataError(f"{name} must hold one id for each row, (n,), got shape {array.shape}")
+    array = array.astype(str) if array.dtype.kind == "O" else array
+    if array.dtype.kind in "fiu":
+        if not np.isfinite(array).all():
+            raise DataError(f"{name} holds ids that are NaN or infinite")
+        if np.abs(array.astype(np.float64)).max(initial=0.0) > 2.0**53:
+            raise DataError(f"{name} holds ids above 2**53, which cannot be told apart: give them as text")
+    elif array.dtype.kind not in "bUS":
+        raise DataError(f"{name} must hold numbers or text, got an array of {array.dtype}")
+    return array

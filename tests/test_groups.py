@@ -195,7 +195,62 @@ def test_misuse_gets_one_line():
         groups.PooledFeatures(keras.Sequential([keras.layers.Dense(2)]))
     with pytest.raises(ValueError, match="groups_per_batch"):
         groups.whole_groups(aux, images, 0)
-    with pytest.raises(svgp.DataError, match="lack group"):
+    with pytest.raises(svgp.DataError, match="must be a dict with group"):
         groups.whole_groups({"pose": aux["pose"]}, images, 1)
     with pytest.raises(svgp.DataError, match="one length"):
         groups.whole_groups(aux, images[:-1], 1)
+
+
+def test_ids_may_be_text():
+    aux, images = arrays()
+    text = {**aux, "group": np.array([f"character {int(i):02d}" for i in aux["group"]])}
+    by_number = [b["group"].numpy() for b, _ in groups.whole_groups(aux, images, 2)]
+    by_text = [b["group"].numpy() for b, _ in groups.whole_groups(text, images, 2)]
+    for number, place in zip(by_number, by_text, strict=True):
+        np.testing.assert_array_equal(np.searchsorted(np.unique(IDS), number), place)
+    trained = model()
+    trained.condition(groups.whole_groups(text, images, 2))
+    ids, vectors = trained.auxiliary.pool(images, text["group"])
+    assert ids[0] == "character 02"
+    np.testing.assert_array_equal(vectors, trained.auxiliary.pool(images, aux["group"][:, None])[1])
+    with pytest.raises(svgp.DataError, match="holds text: groups.whole_groups"):
+        trained.features({**text, "group": tf.constant(text["group"])})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"group": np.full(N, np.nan)}, "group holds ids that are NaN"),
+        ({"group": np.full(N, 2**53 + 1)}, "above 2\\*\\*53"),
+        ({"group": np.zeros((N, 2))}, "one id for each row"),
+        ({"group": np.zeros(N, complex)}, "numbers or text"),
+        ({"pose": 1.0}, "of one length"),
+    ],
+)
+def test_ids_that_cannot_be_told_apart_get_one_line(change, message):
+    aux, images = arrays()
+    with pytest.raises(svgp.DataError, match=message):
+        groups.whole_groups({**aux, **change}, images, 2)
+
+
+def test_what_cannot_be_pooled_gets_one_line():
+    network = model().auxiliary
+    with pytest.raises(svgp.DataError, match="NaN or infinite"):
+        network.pool(np.full((2, PIXELS), np.nan), np.zeros(2))
+    with pytest.raises(svgp.DataError, match=r"takes \(n, ...\) = \(n, 6\), got observations of shape \(2, 5\)"):
+        network.pool(np.zeros((2, 5)), np.zeros(2))
+    with pytest.raises(svgp.DataError, match="one id for each row"):
+        network.pool(np.zeros(PIXELS), 0)
+    with pytest.raises(ValueError, match="whole number of at least 1"):
+        groups.whole_groups(*arrays(), 2.5)
+    with pytest.raises(svgp.DataError, match="must be a dict with group"):
+        groups.whole_groups(np.zeros(N), np.zeros(N), 2)
+
+
+def test_groups_may_look_alike():
+    aux, images = arrays()
+    trained = model()
+    trained.condition(aux, images)
+    styles = trained.auxiliary.pool(images[:2], [0, 0])[1]
+    alike = np.concatenate([styles, styles + 1e-9])
+    assert trained.predict({"pose": np.zeros(2), "style": alike}, verbose=0).shape == (2, PIXELS)

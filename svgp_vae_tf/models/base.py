@@ -93,7 +93,7 @@ class LatentModel(replicas.ReplicaTrainer, PredictiveModel):
         elif checks.is_array_like(x):
             if y is None:
                 raise checks.DataError("observations are missing: call with x=aux, y=observations")
-            x, y = checks.check_arrays(x, y, self.leading_axes, self.prior.num_data if check_num_data else None)
+            x, y = self._check_arrays(x, y, self.prior.num_data if check_num_data else None)
             self.likelihood.check(y)
             self.auxiliary.check_batches(x)
             self.features(x)

@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,9 @@ def is_array_like(data: Any) -> bool:
     return isinstance(data, np.ndarray | tf.Tensor | list | tuple | float | int)
 
 
-def check_arrays(aux: Any, observations: Any, leading: int, num_data: int | None = None) -> tuple[Any, Any]:
+def check_arrays(
+    aux: Any, observations: Any, leading: int, num_data: int | None = None, close_together: Collection[str] = ()
+) -> tuple[Any, Any]:
     """Check auxiliary data and observations given as arrays.
 
     Args:
@@ -32,6 +34,7 @@ def check_arrays(aux: Any, observations: Any, leading: int, num_data: int | None
         observations: an array with the same ``leading`` axes, or None where there are none (prediction).
         leading: axes before features and observations: 2 for series, 1 for one data set.
         num_data: the number of points the model was made for, or None.
+        close_together: names of arrays whose rows need not differ in single precision.
 
     Returns:
         Both as NumPy arrays, or dicts of them, whatever they were given as.
@@ -46,7 +49,8 @@ def check_arrays(aux: Any, observations: Any, leading: int, num_data: int | None
     first_name, first = next(iter(columns.items()))
     for name, array in columns.items():
         _check_lengths(first_name, first, name, array, leading)
-        _check_resolution(name, array, leading)
+        if name not in close_together:
+            _check_resolution(name, array, leading)
     checked = columns if isinstance(aux, Mapping) else first
     if observations is None:
         return checked, None

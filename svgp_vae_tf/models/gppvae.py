@@ -67,7 +67,7 @@ class GPPVAE(LatentModel):
         Raises:
             DataError: for arrays that cannot be used, or are not N.
         """
-        aux, observations = checks.check_arrays(aux, observations, self.leading_axes, self.prior.num_data)
+        aux, observations = self._check_arrays(aux, observations, self.prior.num_data)
         self.features(aux)
         self._ensure_built(observations.shape)
         # as Keras hands on batches of them

@@ -98,12 +98,12 @@ class PredictiveModel(LatentCore):
             checks.observations_spec(aux)
             for aux_part, observations_part, *_ in aux:
                 self._ensure_built(observations_part.shape)
-                checks.check_arrays(aux_part, observations_part, self.leading_axes)
+                self._check_arrays(aux_part, observations_part)
                 yield aux_part, observations_part
             return
         if observations is None:
             raise checks.DataError("observations are missing: give aux and observations")
-        aux, observations = checks.check_arrays(aux, observations, self.leading_axes)
+        aux, observations = self._check_arrays(aux, observations)
         self._ensure_built(observations.shape)
         aux = self.auxiliary.prepare(aux)
         for start in range(0, len(observations), batch_size):
@@ -211,9 +211,13 @@ class PredictiveModel(LatentCore):
     def _decode_mean(self, latents: Any, features: tf.Tensor) -> tf.Tensor:
         return self.likelihood.mean(self.decode(tf.convert_to_tensor(latents), features=features))
 
+    def _check_arrays(self, aux: Any, observations: Any, num_data: int | None = None) -> tuple[Any, Any]:
+        """`checks.check_arrays` for this model."""
+        return checks.check_arrays(aux, observations, self.leading_axes, num_data, self.auxiliary.close_together)
+
     def _checked_aux(self, aux: Any) -> Any:
         """Auxiliary data as arrays, checked, that may be cut into chunks."""
-        return self.auxiliary.prepare(checks.check_arrays(aux, None, self.leading_axes)[0])
+        return self.auxiliary.prepare(self._check_arrays(aux, None)[0])
 
     def _check_new(self, aux: Any) -> tuple[Any, np.ndarray]:
         """New inputs as arrays, checked, and the rows of evidence they are asked of."""

@@ -112,6 +112,24 @@ def test_baselines_are_what_loops_give(characters):
     assert found["nearest_context"] == pytest.approx(np.mean(nearest), rel=1e-5)
 
 
+def test_repeated_pictures_are_left_out_of_one_error():
+    same, other = np.zeros((2, 64, 64, 3)), np.ones((1, 64, 64, 3))
+    ids = np.array([3, 4])
+    some = sprites_generation.Unseen(same, np.array([0, 1]), ids, np.concatenate([same, other]),
+                                     np.array([2, 3, 4]), np.array([3, 5, 3]))  # fmt: skip
+    # of character 3 a picture that was shown, of 5 one that was shown of others alone, of 3 a new one
+    np.testing.assert_array_equal(sprites_generation.repeats(some), [True, False, False])
+
+
+def test_data_of_a_start_that_failed_are_not_taken_for_others(tmp_path):
+    first = sprites.load_data(SMALL, str(tmp_path))
+    again = sprites.load_data(SMALL, str(tmp_path))
+    assert again.shards == first.shards
+    other = sprites.load_data(dataclasses.replace(SMALL, characters=5, poses_per_character=24), str(tmp_path))
+    assert len(other.ids["test"]) == 2
+    assert other.num_frames("train") == 3 * 24
+
+
 def test_inducing_points_start_with_a_style_each():
     rng = np.random.default_rng(0)
     points = sprites_models.inducing_points(rng.normal(size=(72, 8)), rng.normal(size=(200, 16)), 2, seed=0)
@@ -160,6 +178,8 @@ def test_the_squared_exponential_kernel_and_the_elbo_run(characters):
         ({"epochs": 3, "evaluate_every": 2}, "multiple of --evaluate_every"),
         ({"tolerance": 0.0}, "--tolerance must be positive"),
         ({"pretrain_epochs": -1}, "--pretrain_epochs"),
+        ({"seed": -1}, "--seed must not be negative"),
+        ({"pose_size": 73}, "--pose_size=73 is more than the 72 poses"),
         ({"sheets": "nowhere"}, "is missing"),
         ({"data": "nowhere"}, "is missing"),
         ({"data": "a", "sheets": "b"}, "either --data"),
@@ -168,6 +188,18 @@ def test_the_squared_exponential_kernel_and_the_elbo_run(characters):
 def test_settings_that_cannot_work_get_one_line(tmp_path, change, message):
     with pytest.raises((ValueError, run_folder.RunFolderError), match=message) as caught:
         sprites.run(dataclasses.replace(SMALL, **change), str(tmp_path / "run"), verbose=0)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_damaged_shard_is_named_when_it_is_read(characters, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(characters.folder, copy)
+    shard = next(copy.glob("test*"))
+    damaged = bytearray(shard.read_bytes())
+    damaged[len(damaged) // 2] ^= 0xFF
+    shard.write_bytes(bytes(damaged))
+    with pytest.raises(ValueError, match=shard.name) as caught:
+        sprites.run(dataclasses.replace(SMALL, data=str(copy)), str(tmp_path / "run"), verbose=0)
     assert "\n" not in str(caught.value)
 
 
