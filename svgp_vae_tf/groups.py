@@ -219,8 +219,8 @@ def _checked_ids(ids: Any, name: str) -> np.ndarray:
     if array.dtype.kind in "fiu":
         if not np.isfinite(array).all():
             raise DataError(f"{name} holds ids that are NaN or infinite")
-        if np.abs(array.astype(np.float64)).max(initial=0.0) > 2.0**53:
-            raise DataError(f"{name} holds ids above 2**53, which cannot be told apart: give them as text")
+        if np.abs(array.astype(np.float64)).max(initial=0.0) >= 2.0**53:
+            raise DataError(f"{name} holds ids from 2**53 on, which cannot be told apart: give them as text")
     elif array.dtype.kind not in "bUS":
         raise DataError(f"{name} must hold numbers or text, got an array of {array.dtype}")
     return array

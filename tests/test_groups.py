@@ -221,7 +221,7 @@ def test_ids_may_be_text():
     ("change", "message"),
     [
         ({"group": np.full(N, np.nan)}, "group holds ids that are NaN"),
-        ({"group": np.full(N, 2**53 + 1)}, "above 2\\*\\*53"),
+        ({"group": np.full(N, 2**53 + 1)}, "ids from 2\\*\\*53"),
         ({"group": np.zeros((N, 2))}, "one id for each row"),
         ({"group": np.zeros(N, complex)}, "numbers or text"),
         ({"pose": 1.0}, "of one length"),

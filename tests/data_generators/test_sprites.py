@@ -273,7 +273,7 @@ def test_a_record_has_its_parts_in_one_order():
 
 
 def test_a_data_set_is_replaced_only_when_asked(copied, written):
-    with pytest.raises(data.SpriteError, match="copy holds a data set; name another folder, or ask to overwrite it"):
+    with pytest.raises(data.SpriteError, match="copy holds a data set; name another folder, or overwrite it"):
         write(copied)
     assert data.is_written(copied) and data.verify(copied).ids == written.ids
     (copied / "notes.txt").write_text("mine")
