@@ -90,7 +90,7 @@ def representation(settings: Settings) -> keras.Sequential:
     """
     network = networks.representation_network(settings.style_size)
     fixed = keras.layers.BatchNormalization(center=False, scale=False, epsilon=1e-12, trainable=False)
-    return keras.Sequential([*network.layers, fixed], name=network.name)
+    return keras.Sequential([keras.layers.Input(data.SHAPE), *network.layers, fixed], name=network.name)
 
 
 def standardize(network: keras.Sequential, styles: np.ndarray) -> None:

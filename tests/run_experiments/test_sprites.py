@@ -160,6 +160,15 @@ def test_pretraining_tells_characters_apart(characters):
     assert history["loss"][-1] < 0.5 * history["loss"][0]
 
 
+def test_a_model_starts_from_the_pretrained_network(characters):
+    settings = dataclasses.replace(SMALL, pretrain_epochs=1)
+    weights = sprites_models.pretrained_weights(settings, characters)
+    network = sprites_models.build_model(settings, characters, weights).auxiliary.network
+    for expected, found in zip(weights[:-2], network.get_weights(), strict=False):  # the last two standardize
+        np.testing.assert_array_equal(expected, found)
+    assert sprites_models.pretrained_weights(SMALL, characters) is None
+
+
 def test_the_squared_exponential_kernel_and_the_elbo_run(characters):
     settings = dataclasses.replace(SMALL, kernel="squared_exponential", objective="elbo")
     model = sprites_models.build_model(settings, characters)
