@@ -18,7 +18,7 @@ from run_experiments import run_folder
 
 BATCHES, INDUCING, LATENTS = (64, 256, 1024), (16, 32, 64, 128, 256), (2, 16, 64)
 EXTRA = Size(256, 128, 4)
-MOST_GB, MOST_SECONDS, MOST_LATENTS = 6.0, 20.0, 64
+MOST_GB, MOST_SECONDS, MOST_LATENTS = 6.0, 9.0, 64
 
 
 def sizes() -> list[Size]:
