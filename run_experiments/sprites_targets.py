@@ -13,7 +13,8 @@ SMOKE: dict[str, Any] = {
     "epochs": 2, "evaluate_every": 1, "characters": 6, "train_characters": 4, "poses_per_character": 24,
 }  # fmt: skip
 MEASURES = (
-    "epochs", "num_data", "test_mse_sampled", "test_mse_mean", "test_mse_mean_context_in_the_posterior",
+    "epochs", "num_data", "test_mse_sampled", "test_mse_mean", "test_mse_mean_without_repeats", "share_of_repeats",
+    "test_mse_mean_context_in_the_posterior",
     "baseline_mean_character", "baseline_nearest_context", "smallest_variance", "seconds_per_epoch", "peak_memory_mb",
     "data_mb",
 )  # fmt: skip
@@ -29,18 +30,21 @@ def figure8_runs(source: dict[str, Any], seeds: Sequence[int], runs_dir: str) ->
 
 
 def figure8(names: list[str], runs_dir: str) -> tuple[Any, dict[str, Any]]:
-    """Frames of unseen characters above what each run generates, and the errors."""
+    """Frames of unseen characters above what a run generates, and the errors of all runs.
+
+    The art of sprite sheets has licences of its own: where there are characters that the project draws, the picture
+    shows these alone. Each run's own folder has its picture.
+    """
     rows: dict[str, Any] = {}
     table, curves = {}, {}
     for name in names:
         folder = os.path.join(runs_dir, name)
         settings = Settings(**run_folder.read_json(os.path.join(folder, "config.json"))["settings"])
         metrics = run_folder.read_json(os.path.join(folder, "metrics.json"))
-        model = svgp.load_model(os.path.join(folder, "model.keras"))
-        some = next(sprites.unseen(settings, sprites.load_data(settings, folder)))
-        label = "drawn" if settings.data is None else "LPC"
-        found = sprites_generation.rows_of_characters(model, some, characters=2)
-        rows |= {f"{label}, {row}": images for row, images in found.items()}
+        if settings.data is None or not rows:
+            model = svgp.load_model(os.path.join(folder, "model.keras"))
+            some = next(sprites.unseen(settings, sprites.load_data(settings, folder)))
+            rows = sprites_generation.rows_of_characters(model, some)
         table[name] = {key: metrics[key] for key in MEASURES}
         history = callbacks.read_history(os.path.join(folder, "history.csv"))
         curves[name] = [
