@@ -5,8 +5,7 @@
 Four candidates of each experiment alternate in one process: whole training steps; the same on a batch that is held, so
 that the difference is what reading costs; the networks alone, forward, backward and their Adam, on that batch; and
 reading alone, which a training step overlaps with its own work. Rounds have several steps, so that two batches read
-ahead matter little. What a step takes beyond its networks is the sparse GP,
-the objective and the metrics. A second table sets Keras' ``steps_per_execution``.
+ahead matter little. What a step takes beyond its networks is the sparse GP, the objective and the metrics. A second table sets Keras' ``steps_per_execution``.
 """
 
 import itertools
@@ -62,11 +61,11 @@ def digits() -> Experiment:
     return Experiment(model, rotated_mnist.batches(s, data.train, s.batch_size, 0), size, -(-size // s.batch_size), 16)
 
 
-def characters(folder: str, characters_per_batch: int = 10) -> Experiment:
+def characters(folder: str) -> Experiment:
     """Sprites at the paper's sizes, b = 500, m = 72, L = 64, of drawn characters."""
-    s = SpriteSettings(characters=40, train_characters=30, characters_per_batch=characters_per_batch)
+    s = SpriteSettings(characters=40, train_characters=30, characters_per_batch=10)
     data = sprites.load_data(s, folder)
-    return Experiment(sprites_model(s, data), sprites.batches(s, data, 0), 50_000, 1_000 // characters_per_batch, 4)
+    return Experiment(sprites_model(s, data), sprites.batches(s, data, 0), 50_000, 100, 4)
 
 
 def whole_step(model: svgp.LatentModel, batches: Iterator[Any]) -> Callable[[], None]:
