@@ -5,7 +5,8 @@
 Four candidates of each experiment alternate in one process: whole training steps; the same on a batch that is held, so
 that the difference is what reading costs; the networks alone, forward, backward and their Adam, on that batch; and
 reading alone, which a training step overlaps with its own work. Rounds have several steps, so that two batches read
-ahead matter little. What a step takes beyond its networks is the sparse GP, the objective and the metrics. A second table sets Keras' ``steps_per_execution``.
+ahead matter little. What a step takes beyond its networks is the sparse GP, the objective and the metrics. A second
+table sets Keras' ``steps_per_execution``.
 """
 
 import itertools
