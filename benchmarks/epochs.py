@@ -1,12 +1,13 @@
-"""Epochs of the three experiments: images per second, and the shares of data, networks and the rest of a step.
+"""Epochs of the three experiments: images per second, and the shares of data, networks, GP and the rest of a step.
 
     python -m benchmarks.epochs --output=results/epochs.json
 
-Four candidates of each experiment alternate in one process: whole training steps; the same on a batch that is held, so
-that the difference is what reading costs; the networks alone, forward, backward and their Adam, on that batch; and
-reading alone, which a training step overlaps with its own work. Rounds have several steps, so that two batches read
-ahead matter little. What a step takes beyond its networks is the sparse GP, the objective and the metrics. A second
-table sets Keras' ``steps_per_execution``.
+Five candidates of each experiment alternate in one process: whole training steps; the same on a batch that is held, so
+that the difference is what reading costs; the networks alone, forward, backward and their Adam, on that batch; the GP
+alone, its posterior and regulariser and their gradients, on that batch's features and latents; and reading alone, which
+a training step overlaps with its own work. Rounds have several steps, so that two batches read ahead matter little.
+What remains is the objective, the metrics, and the clipping and Adam of the GP's parameters. A second table sets
+Keras' ``steps_per_execution``.
 """
 
 import itertools
@@ -99,6 +100,25 @@ def networks_alone(model: svgp.LatentModel, batch: tuple[Any, tf.Tensor]) -> Cal
     return lambda: step().numpy()
 
 
+def gp_alone(model: svgp.LatentModel, batch: tuple[Any, tf.Tensor]) -> Callable[[], None]:
+    """A function that computes the GP's part of a step on a batch: posterior, regulariser, and their gradients."""
+    aux, observations = batch
+    features = model.features(aux)
+    mean, variance = model.encode(observations, features=features)
+    weights = model.prior.trainable_weights
+
+    @tf.function
+    def step() -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            tape.watch([features, mean, variance])
+            q = model.prior(features, mean, variance)
+            loss = tf.reduce_sum(tf.square(q.mean)) + tf.reduce_sum(q.variance) + tf.reduce_sum(q.kl)
+        gradients = tape.gradient(loss, [features, mean, variance, *weights], unconnected_gradients="zero")
+        return tf.add_n([tf.cast(tf.reduce_sum(gradient), loss.dtype) for gradient in gradients])
+
+    return lambda: step().numpy()
+
+
 def _joined(outputs: Any) -> tf.Tensor:
     return tf.concat(outputs, axis=-1) if isinstance(outputs, list | tuple) else outputs
 
@@ -111,18 +131,23 @@ def shares(experiment: Experiment, rounds: int) -> dict[str, float]:
         "whole": whole_step(model, stream),
         "held": whole_step(model, itertools.repeat(batch)),
         "networks": networks_alone(model, batch),
+        "gp": gp_alone(model, batch),
         "reading": lambda: next(idle) and None,
     }
     seconds = alternate(candidates, rounds, experiment.steps_per_round)
     ms = {name: 1e3 * float(np.median(values)) for name, values in seconds.items()}
-    fraction = {name: np.array(seconds[name]) / np.array(seconds["whole"]) for name in ("held", "networks")}
+    fraction = {name: np.array(seconds[name]) / np.array(seconds["whole"]) for name in ("held", "networks", "gp")}
+    parts = {
+        "networks": fraction["networks"],
+        "gp": fraction["gp"],
+        "reading": 1.0 - fraction["held"],
+        "the_rest": fraction["held"] - fraction["networks"] - fraction["gp"],
+    }
     return {
         **{f"{name}_ms": value for name, value in ms.items()},
         "seconds_per_epoch": 1e-3 * ms["whole"] * experiment.steps,
         "images_per_second": 1e3 * experiment.images / experiment.steps / ms["whole"],
-        "share_of_networks": float(np.median(fraction["networks"])),
-        "share_of_reading": float(np.median(1.0 - fraction["held"])),
-        "share_of_the_rest": float(np.median(fraction["held"] - fraction["networks"])),
+        **{f"share_of_{name}": float(np.median(values)) for name, values in parts.items()},
     }
 
 
@@ -171,8 +196,9 @@ def _main(_: list[str]) -> None:
         for name, make in makes.items():
             row = {"experiment": name, **shares(make(), rounds if name != "sprites" else 3)}
             rows.append(row)
-            print(f"{name}: {row['whole_ms']:.1f} ms per step, {row['seconds_per_epoch']:.2f} s per epoch, networks "
-                  f"{100 * row['share_of_networks']:.0f} %", flush=True)  # fmt: skip
+            shown = ", ".join(f"{part} {100 * row[f'share_of_{part}']:.0f} %" for part in ("networks", "gp"))
+            print(f"{name}: {row['whole_ms']:.1f} ms per step, {row['seconds_per_epoch']:.2f} s per epoch, {shown}",
+                  flush=True)  # fmt: skip
     several = {name: executions(makes[name], rounds) for name in ("moving ball", "rotated MNIST")}
     for name, of_name in several.items():
         print(f"{name}: " + ", ".join(f"{r['steps_per_execution']}: {r['median_ms']:.1f} ms" for r in of_name))

@@ -22,17 +22,18 @@ def epochs(results_dir: str) -> str:
     report = read(results_dir, "epochs.json")
     if report is None:
         return ""
-    shares = ("share_of_networks", "share_of_reading", "share_of_the_rest")
+    shares = ("share_of_networks", "share_of_gp", "share_of_reading", "share_of_the_rest")
     rows = [
         [row["experiment"], f"{row['whole_ms']:,.1f}", f"{row['seconds_per_epoch']:,.2f}",
          f"{row['images_per_second']:,.0f}", *(f"{100 * row[share]:.0f} %" for share in shares)]
         for row in report["rows"]
     ]  # fmt: skip
-    header = ["experiment", "ms per step", "s per epoch", "images per s", "networks", "reading", "the rest"]
+    header = ["experiment", "ms per step", "s per epoch", "images per s", "networks", "GP", "reading", "the rest"]
     text = (
-        "Shares of a training step: the networks with their part of Adam, measured alone on the same batch; what a "
-        "step takes longer when it reads its batches; and the rest, which is the sparse GP, objective and metrics. The "
-        "three are measured apart, so that noise can make a small one negative."
+        "Shares of a training step: the networks with their part of Adam, and the GP with its gradients, each measured "
+        "alone on the same batch; what a step takes longer when it reads its batches; and the rest, which is the "
+        "objective, the metrics and the optimiser's work on other parameters. The parts are measured apart, so that "
+        "noise can make a small one negative."
     )
     return f"### Epochs\n\n{text}\n\n{table(header, rows)}\n\n{_origin(report)}"
 

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 
@@ -39,12 +40,22 @@ def ball_decoder(size: int = 32, num_latents: int = 2, hidden: int = 500) -> ker
     )
 
 
+# What the 3 taps of a row become when the convolution is not done at the high resolution, see `UpsampledConv2D`.
+_TRANSPOSED = np.array([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]])  # (4, 3)
+_OF_PARITY = np.array([[[1, 0, 0], [0, 1, 1], [0, 0, 0]], [[0, 0, 0], [1, 1, 0], [0, 0, 1]]])  # (2, 3, 3)
+_FEW_FILTERS = 8
+
+
 @keras.saving.register_keras_serializable(package="svgp_vae_tf")
 class UpsampledConv2D(keras.layers.Layer):
     """Nearest-neighbour up-sampling by 2, then a 3x3 convolution: same weights and result as the two layers.
 
-    Output pixels of one parity see just 2x2 different inputs, so the sum is taken at the low resolution: one 2x2
-    convolution with four times the filters, whose outputs interleave. 16 products in the place of 36 per input pixel.
+    Up-sampling is a transposed convolution with a 2x2 box of ones, so the two layers are one transposed convolution of
+    stride 2 whose 4x4 taps are the 3x3 taps, mirrored and convolved with the box. It takes 16 products in the place of
+    36 per input pixel, and holds nothing at the high resolution but its result.
+
+    Processors have no fast transposed convolution to one or a few channels. These are computed at the low resolution:
+    output pixels of each of the four parities are a 3x3 convolution of the inputs, and interleave.
 
     Args:
         filters: channels of the output.
@@ -66,25 +77,24 @@ class UpsampledConv2D(keras.layers.Layer):
         self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        batch = tf.shape(inputs)[0]
         height, width = inputs.shape[1:3]
-        padded = tf.pad(inputs, [[0, 0], [1, 1], [1, 1], [0, 0]])
-        # (phase of rows, phase of columns): the 3 taps fall on 2 low-resolution pixels, one of them twice
-        rows = {0: ((0,), (1, 2)), 1: ((0, 1), (2,))}
         kernel = tf.convert_to_tensor(self.kernel)
-        phases = [
-            tf.stack([tf.stack([sum(kernel[i, j] for i in r for j in c) for c in rows[b]]) for r in rows[a]])
-            for a in (0, 1)
-            for b in (0, 1)
-        ]
-        outputs = tf.nn.conv2d(padded, tf.concat(phases, axis=-1), strides=1, padding="VALID")
-        parts = [
-            outputs[:, a : a + height, b : b + width, self.filters * (2 * a + b) : self.filters * (2 * a + b + 1)]
-            for a in (0, 1)
-            for b in (0, 1)
-        ]
-        up = tf.nn.depth_to_space(tf.concat(parts, axis=-1), 2)
+        shape = [batch, 2 * height, 2 * width, self.filters]
+        if self.filters < _FEW_FILTERS:
+            rows = tf.constant(_OF_PARITY, kernel.dtype)
+            taps = tf.einsum("aik,bjl,klcf->ijcabf", rows, rows, kernel)
+            taps = tf.reshape(taps, [3, 3, inputs.shape[-1], 4 * self.filters])
+            parities = tf.nn.conv2d(inputs, taps, strides=1, padding="SAME")
+            parities = tf.reshape(parities, [batch, height, width, 2, 2, self.filters])
+            up = tf.reshape(tf.transpose(parities, [0, 1, 3, 2, 4, 5]), shape)
+        else:
+            rows = tf.constant(_TRANSPOSED, kernel.dtype)
+            taps = tf.einsum("ik,jl,klcf->ijfc", rows, rows, kernel)
+            up = tf.nn.conv2d_transpose(inputs, taps, shape, strides=2)
         if self.padding == "valid":
-            up = up[:, 1:-1, 1:-1]
+            # not indexed: the gradient of `tf.slice` is a padding, that of indexing is slow
+            up = tf.slice(up, [0, 1, 1, 0], [batch, 2 * height - 2, 2 * width - 2, self.filters])
         return self.activation(up + tf.convert_to_tensor(self.bias))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:

@@ -8,7 +8,7 @@ from svgp_vae_tf import networks
 
 
 @pytest.mark.parametrize("padding", ["same", "valid"])
-@pytest.mark.parametrize("filters", [1, 5])
+@pytest.mark.parametrize("filters", [1, 5, 8, 9])
 def test_upsampled_convolution_equals_upsampling_then_convolution(padding, filters):
     images = np.random.default_rng(0).normal(size=(3, 6, 4, 2)).astype(np.float32)
     fast = networks.UpsampledConv2D(filters, "elu", padding)
