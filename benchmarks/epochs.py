@@ -65,9 +65,9 @@ def digits() -> Experiment:
 
 def characters(folder: str) -> Experiment:
     """Sprites at the paper's sizes, b = 500, m = 72, L = 64, of drawn characters."""
-    s = SpriteSettings(characters=40, train_characters=30, characters_per_batch=10)
+    s = SpriteSettings(characters=40, train_characters=30, poses_per_character=50, characters_per_batch=10)
     data = sprites.load_data(s, folder)
-    return Experiment(sprites_model(s, data), sprites.batches(s, data, 0), 50_000, 100, 4)
+    return Experiment(sprites_model(s, data), sprites.batches(s, data, 10, 0), 50_000, 100, 4)
 
 
 def whole_step(model: svgp.LatentModel, batches: Iterator[Any]) -> Callable[[], None]:

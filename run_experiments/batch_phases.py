@@ -59,7 +59,8 @@ def cosine(
 ) -> keras.optimizers.schedules.LearningRateSchedule:
     """A learning rate that falls along a cosine over the epochs, in steps as TensorFlow's schedules count them."""
     epochs = plan[-1].end_epoch
-    levels = max(2, min(levels, epochs))
+    steps = plan[-1].first_step + (epochs - plan[-1].first_epoch) * plan[-1].steps_per_epoch
+    levels = max(2, min(levels, steps))
     values = [last + 0.5 * (first - last) * (1.0 + math.cos(math.pi * (i + 0.5) / levels)) for i in range(levels)]
     boundaries = []
     for i in range(1, levels):

@@ -21,10 +21,10 @@ from absl import app, flags
 
 import svgp_vae_tf as svgp
 from data_generators import sprites as data
-from run_experiments import distribute, run_folder
+from run_experiments import batch_phases, distribute, run_folder
 from run_experiments import sprites_generation as generation
 from run_experiments.moving_ball import load_checkpoint
-from run_experiments.sprites_models import build_model, look_at, pretrained_weights
+from run_experiments.sprites_models import build_model, look_at, plan, pretrained_weights
 from run_experiments.sprites_settings import Settings, define_flags, settings_from_flags
 from svgp_vae_tf.training import callbacks, figures
 
@@ -53,11 +53,9 @@ def load_data(settings: Settings, output_dir: str) -> data.SpriteSet:
     return data.write(frames, folder, train_characters=known, test_characters=others, overwrite=True, **made)
 
 
-def batches(settings: Settings, sprites: data.SpriteSet, start_epoch: int) -> tf.data.Dataset:
+def batches(settings: Settings, sprites: data.SpriteSet, characters: int, start_epoch: int) -> tf.data.Dataset:
     """Endless batches of whole characters; the order of an epoch depends on seed and epoch alone."""
-    return data.batches(
-        sprites, "train", settings.characters_per_batch, seed=settings.seed, start_epoch=start_epoch, repeat=True
-    )
+    return data.batches(sprites, "train", characters, seed=settings.seed, start_epoch=start_epoch, repeat=True)
 
 
 def unseen(settings: Settings, sprites: data.SpriteSet) -> Iterator[generation.Unseen]:
@@ -159,31 +157,32 @@ def _damage_named(sprites: data.SpriteSet) -> Iterator[None]:
 def _train(
     model: svgp.SVGPVAE, settings: Settings, folder: run_folder.RunFolder, sprites: data.SpriteSet, verbose: Any
 ) -> None:
-    steps = sprites.steps_per_epoch("train", settings.characters_per_batch)
-    start = callbacks.steps_done(model) // steps
-    if start >= settings.epochs:
-        return
-
     def pictures(trained: svgp.SVGPVAE) -> Mapping[str, Any]:
         return {"unseen_characters": characters_figure(trained, settings, sprites)}
 
     every = settings.evaluate_every
-    model.fit(
-        batches(settings, sprites, start),
-        steps_per_epoch=steps,
-        initial_epoch=start,
-        epochs=settings.epochs,
-        verbose=verbose,
-        shuffle=False,
-        callbacks=[
-            _Pace(sprites.num_frames("train")),
-            callbacks.Evaluation(lambda trained: evaluate(trained, settings, sprites), every),
-            callbacks.HistoryFile(folder.history),
-            callbacks.TensorBoardMonitor(folder.tensorboard, pictures, every),
-            callbacks.Checkpoint(folder.checkpoint),
-            keras.callbacks.TerminateOnNaN(),
-        ],
-    )
+    phases = plan(settings, sprites)
+    start = batch_phases.epoch_at(callbacks.steps_done(model), phases)
+    for phase in phases:
+        if start >= phase.end_epoch:
+            continue
+        first = max(start, phase.first_epoch)
+        model.fit(
+            batches(settings, sprites, phase.batch_size, first),
+            steps_per_epoch=phase.steps_per_epoch,
+            initial_epoch=first,
+            epochs=phase.end_epoch,
+            verbose=verbose,
+            shuffle=False,
+            callbacks=[
+                _Pace(sprites.num_frames("train")),
+                callbacks.Evaluation(lambda trained: evaluate(trained, settings, sprites), every),
+                callbacks.HistoryFile(folder.history),
+                callbacks.TensorBoardMonitor(folder.tensorboard, pictures, every),
+                callbacks.Checkpoint(folder.checkpoint),
+                keras.callbacks.TerminateOnNaN(),
+            ],
+        )
 
 
 def _report(

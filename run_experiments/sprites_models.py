@@ -8,6 +8,7 @@ import tensorflow as tf
 
 import svgp_vae_tf as svgp
 from data_generators import sprites as data
+from run_experiments import batch_phases
 from run_experiments.sprites_settings import Settings
 from svgp_vae_tf import auxiliary, groups, kernels, likelihoods, networks, objectives
 
@@ -58,10 +59,7 @@ def build_model(
         num_data=sprites.num_frames("train"),
         seed=settings.seed,
     )
-    steps = settings.epochs * sprites.steps_per_epoch("train", settings.characters_per_batch)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        settings.learning_rate, steps, settings.final_learning_rate / settings.learning_rate
-    )
+    schedule = batch_phases.cosine(plan(settings, sprites), settings.learning_rate, settings.final_learning_rate)
     objective = objectives.GECO(settings.tolerance) if settings.objective == "geco" else objectives.ELBO()
     model.compile(
         keras.optimizers.Adam(
@@ -71,6 +69,12 @@ def build_model(
     )  # fmt: skip
     model.optimizer.build(model.trainable_variables)
     return model
+
+
+def plan(settings: Settings, sprites: data.SpriteSet) -> list[batch_phases.Phase]:
+    """Characters per batch over the epochs."""
+    final = settings.final_characters_per_batch or settings.characters_per_batch
+    return batch_phases.phases(len(sprites.ids["train"]), settings.epochs, settings.characters_per_batch, final)
 
 
 def kernel_of(settings: Settings) -> kernels.Kernel:

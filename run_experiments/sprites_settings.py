@@ -10,6 +10,7 @@ from data_generators.sprite_sheets import NUM_POSES
 KERNELS = ("cosine", "squared_exponential")
 OBJECTIVES = ("geco", "elbo")
 CONTEXTS = ("random", "first")
+OR_ZERO = ("final_characters_per_batch", "pretrain_epochs", "seed", "data_seed")
 OF_THE_DATA = ("sheets", "characters", "train_characters", "poses_per_character", "data_seed")
 
 
@@ -19,9 +20,9 @@ class Settings:
 
     data: str | None = None
     sheets: str | None = None
-    characters: int = 200
-    train_characters: int = 160
-    poses_per_character: int = 50
+    characters: int = 1_040
+    train_characters: int = 1_000
+    poses_per_character: int = 20
     data_seed: int = 0
     num_latents: int = 64
     pose_size: int = 8
@@ -32,9 +33,10 @@ class Settings:
     tolerance: float = 0.0075
     noise_stddev: float = 0.0866
     variance_bounds: tuple[float, float] = (1e-3, 10.0)
-    characters_per_batch: int = 2
+    characters_per_batch: int = 5
+    final_characters_per_batch: int = 25
     epochs: int = 8
-    evaluate_every: int = 2
+    evaluate_every: int = 4
     learning_rate: float = 5e-3
     final_learning_rate: float = 5e-5
     clip_norm: float = 0.1
@@ -52,16 +54,21 @@ class Settings:
                 raise ValueError(f"unknown {name} {getattr(self, name)!r}; choose one of {', '.join(allowed)}")
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if field.type is int and field.name not in ("seed", "data_seed", "pretrain_epochs") and value < 1:
+            if field.type is int and field.name not in OR_ZERO and value < 1:
                 raise ValueError(f"--{field.name} must be at least 1, got {value}")
             if field.type is float and not 0.0 < value < np.inf:
                 raise ValueError(f"--{field.name} must be positive and finite, got {value}")
         self._check_together()
 
     def _check_together(self) -> None:
-        for name in ("pretrain_epochs", "seed", "data_seed"):
+        for name in OR_ZERO:
             if getattr(self, name) < 0:
                 raise ValueError(f"--{name} must not be negative, got {getattr(self, name)}")
+        if 0 < self.final_characters_per_batch < self.characters_per_batch:
+            raise ValueError(
+                f"--final_characters_per_batch={self.final_characters_per_batch} is fewer than at the start, "
+                f"--characters_per_batch={self.characters_per_batch}"
+            )
         if self.pose_size > NUM_POSES:
             raise ValueError(f"--pose_size={self.pose_size} is more than the {NUM_POSES} poses")
         if not self.adam_beta_2 < 1.0:
@@ -99,6 +106,11 @@ def define_flags() -> None:
         "variance_bounds", [str(x) for x in d.variance_bounds], "Smooth bounds of the encoder's variances."
     )
     flags.DEFINE_integer("characters_per_batch", d.characters_per_batch, "Whole characters per step.")
+    flags.DEFINE_integer(
+        "final_characters_per_batch",
+        d.final_characters_per_batch,
+        "Batches double up to so many characters over the second half; 0 leaves them.",
+    )
     flags.DEFINE_integer("epochs", d.epochs, "Passes through the data.")
     flags.DEFINE_integer("evaluate_every", d.evaluate_every, "Epochs between evaluations on unseen characters.")
     flags.DEFINE_float("learning_rate", d.learning_rate, "Of Adam, at the start.")

@@ -17,7 +17,7 @@ from tests.run_experiments.test_rotated_mnist import weights_of
 
 SMALL = Settings(
     characters=4, train_characters=3, poses_per_character=25, num_latents=4, epochs=2, evaluate_every=1,
-    characters_per_batch=2, num_context=64,
+    characters_per_batch=2, final_characters_per_batch=3, num_context=64,
 )  # fmt: skip
 
 
@@ -146,7 +146,7 @@ def test_styles_start_with_mean_zero_and_variance_one(characters):
     np.testing.assert_allclose(styles.mean(axis=0), 0.0, atol=1e-3)
     np.testing.assert_allclose(styles.var(axis=0), 1.0, rtol=1e-2)
     before = [w.numpy() for w in model.auxiliary.network.layers[-1].weights]
-    aux, images = next(iter(sprites.batches(SMALL, characters, 0)))
+    aux, images = next(iter(sprites.batches(SMALL, characters, 2, 0)))
     model.train_on_batch(aux, images)
     for old, new in zip(before, model.auxiliary.network.layers[-1].weights, strict=True):
         np.testing.assert_array_equal(old, new)
@@ -172,7 +172,7 @@ def test_a_model_starts_from_the_pretrained_network(characters):
 def test_the_squared_exponential_kernel_and_the_elbo_run(characters):
     settings = dataclasses.replace(SMALL, kernel="squared_exponential", objective="elbo")
     model = sprites_models.build_model(settings, characters)
-    aux, images = next(iter(sprites.batches(settings, characters, 0)))
+    aux, images = next(iter(sprites.batches(settings, characters, 2, 0)))
     assert np.isfinite(model.train_on_batch(aux, images, return_dict=True)["loss"])
     assert tf.reduce_all(model.posterior(aux, images).variance > 0.0)
 
@@ -187,6 +187,7 @@ def test_the_squared_exponential_kernel_and_the_elbo_run(characters):
         ({"epochs": 3, "evaluate_every": 2}, "multiple of --evaluate_every"),
         ({"tolerance": 0.0}, "--tolerance must be positive"),
         ({"pretrain_epochs": -1}, "--pretrain_epochs"),
+        ({"final_characters_per_batch": 1}, "fewer than at the start"),
         ({"seed": -1}, "--seed must not be negative"),
         ({"pose_size": 73}, "--pose_size=73 is more than the 72 poses"),
         ({"sheets": "nowhere"}, "is missing"),
