@@ -24,7 +24,7 @@ def figure8_runs(source: dict[str, Any], seeds: Sequence[int], runs_dir: str) ->
     """The characters that the project draws itself, in a short run; at the paper's size those of ``data``, if given."""
     runs = {"sprites_drawn": Settings(seed=seeds[0])}
     if source.get("data") is not None:
-        ten = {"characters_per_batch": 10, "final_characters_per_batch": 10}
+        ten: dict[str, Any] = {"characters_per_batch": 10, "final_characters_per_batch": 10}
         runs["sprites_full"] = Settings(data=source["data"], **ten, epochs=50, evaluate_every=5, seed=seeds[0])
     return runs
 
