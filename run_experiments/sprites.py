@@ -80,7 +80,7 @@ def evaluate(model: svgp.SVGPVAE, settings: Settings, sprites: data.SpriteSet) -
 
 
 class _Pace(keras.callbacks.Callback):
-    """Epoch, training seconds and images per second, without evaluations and checkpoints, in the logs."""
+    """Epoch, training seconds and images per second, without evaluations and checkpoints, and memory, in the logs."""
 
     def __init__(self, num_frames: int) -> None:
         super().__init__()
@@ -93,6 +93,7 @@ class _Pace(keras.callbacks.Callback):
         if logs is not None:
             seconds = time.perf_counter() - self._start
             logs |= {"epoch": epoch + 1, "seconds_per_epoch": seconds, "images_per_second": self._num_frames / seconds}
+            logs["peak_memory_mb"] = run_folder.peak_memory_mb()
 
 
 def characters_figure(model: svgp.SVGPVAE, settings: Settings, sprites: data.SpriteSet) -> Any:
@@ -211,7 +212,7 @@ def _report(
         "seconds_per_epoch": float(np.median([row["seconds_per_epoch"] for row in history])),
         "num_data": sprites.num_frames("train"),
         "data_mb": 1e-6 * sprites.num_frames("train") * np.prod(data.SHAPE),
-        "peak_memory_mb": run_folder.peak_memory_mb(),
+        "peak_memory_mb": max([run_folder.peak_memory_mb(), *(r.get("peak_memory_mb", 0.0) for r in history)]),
     }
     run_folder.write_json(folder.metrics, metrics)
     return metrics

@@ -35,8 +35,8 @@ class Settings:
     variance_bounds: tuple[float, float] = (1e-3, 10.0)
     characters_per_batch: int = 5
     final_characters_per_batch: int = 25
-    epochs: int = 8
-    evaluate_every: int = 4
+    epochs: int = 6
+    evaluate_every: int = 3
     learning_rate: float = 5e-3
     final_learning_rate: float = 5e-5
     clip_norm: float = 0.1
