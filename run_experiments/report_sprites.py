@@ -33,8 +33,8 @@ def unseen_characters(results_dir: str) -> str:
               "context in the posterior", "nearest context frame", "mean character", "s per epoch"]  # fmt: skip
     text = (
         f"MSE: {report['mse_definition']}. Without repeats: nor equal to a context frame, as poses of the LPC sheets "
-        "repeat pictures. Seconds on one processor, the other busy. The paper has 0.0079 ± 0.0009 after 50 epochs on "
-        "the LPC sheets."
+        "repeat pictures. Seconds are of each run with the program and the load of its day (results/figure8.json names "
+        "the commits). The paper has 0.0079 ± 0.0009 after 50 epochs on the LPC sheets."
     )
     return (
         f"### Characters never seen (Figure 8)\n\n{text}\n\n{table(header, rows)}\n\nBy epoch, sampled latents: "

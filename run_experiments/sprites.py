@@ -29,6 +29,8 @@ from run_experiments.sprites_settings import Settings, define_flags, settings_fr
 from svgp_vae_tf.training import callbacks, figures
 
 SAMPLE_SEED = 20_201_026
+CHUNK = 500
+"""Frames at a time when the posterior is given all of them; less than these leave the processor waiting."""
 
 
 def load_data(settings: Settings, output_dir: str) -> data.SpriteSet:
@@ -64,8 +66,9 @@ def unseen(settings: Settings, sprites: data.SpriteSet) -> Iterator[generation.U
 
 
 def condition(model: svgp.SVGPVAE, sprites: data.SpriteSet) -> None:
-    """Give the posterior all training frames, some whole characters at a time."""
-    model.condition(data.batches(sprites, "train", 4))
+    """Give the posterior all training frames, some hundred at a time, of whole characters."""
+    some = max(1, CHUNK * len(sprites.ids["train"]) // sprites.num_frames("train"))
+    model.condition(data.batches(sprites, "train", some))
 
 
 def evaluate(model: svgp.SVGPVAE, settings: Settings, sprites: data.SpriteSet) -> dict[str, float]:

@@ -22,7 +22,7 @@ class Settings:
     sheets: str | None = None
     characters: int = 1_040
     train_characters: int = 1_000
-    poses_per_character: int = 20
+    poses_per_character: int = 16
     data_seed: int = 0
     num_latents: int = 64
     pose_size: int = 8
@@ -35,8 +35,8 @@ class Settings:
     variance_bounds: tuple[float, float] = (1e-3, 10.0)
     characters_per_batch: int = 5
     final_characters_per_batch: int = 25
-    epochs: int = 6
-    evaluate_every: int = 3
+    epochs: int = 8
+    evaluate_every: int = 4
     learning_rate: float = 5e-3
     final_learning_rate: float = 5e-5
     clip_norm: float = 0.1
