@@ -140,7 +140,7 @@ def rotated(
     eval_fraction: float = 0.1,
     num_scores: int = 8,
     seed: int = 0,
-    eval_shuffle: bool = True,
+    eval_shuffle: bool = False,
     dtype: type = np.float64,
 ) -> RotatedMNIST:
     """Choose, rotate and split digits.
@@ -302,5 +302,5 @@ if __name__ == "__main__":
     _HELD_OUT = flags.DEFINE_float("held_out_angle", None, "In degrees; drawn by default.")
     _DROP = flags.DEFINE_float("drop_rate", 0.25, "Share of training and test images left out.")
     _SEED = flags.DEFINE_integer("seed", 0, "Of all draws.")
-    _EVAL_SHUFFLE = flags.DEFINE_bool("eval_shuffle", True, "Shuffle the evaluation split.")
+    _EVAL_SHUFFLE = flags.DEFINE_bool("eval_shuffle", False, "Shuffle the evaluation split; changes later draws.")
     app.run(_main)

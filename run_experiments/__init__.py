@@ -8,3 +8,6 @@ os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")
 
 # Without AVX-512 TensorFlow leaves oneDNN off, whose convolutions are much faster on the other processors, too.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+# Of TensorFlow's log, warnings and errors: not what every process says of its processor.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")

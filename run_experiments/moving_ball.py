@@ -143,6 +143,7 @@ def run(
         test = data.videos(settings.num_test_videos, settings.num_frames, settings.data_length_scale, TEST_SEED)
         if resume and os.path.exists(folder.checkpoint):
             load_checkpoint(model, folder.checkpoint)
+            folder.check_history(callbacks.steps_done(model))
         start = callbacks.steps_done(model)
         team.check_start(start)
         if start < settings.steps:
@@ -242,7 +243,7 @@ def _main(_: list[str]) -> None:
             flags.FLAGS.distribute,
         )
     except (ValueError, OSError, run_folder.RunFolderError, svgp.WorkerLostError) as error:
-        raise SystemExit(f"error: {getattr(error, 'strerror', None) or error}") from error
+        raise SystemExit(f"error: {run_folder.one_line(error)}") from error
     print(f"RMSE {metrics['rmse']:.4f} after {metrics['steps']} steps ({RMSE_DEFINITION})")
     print(f"figures, model and TensorBoard logs are in {flags.FLAGS.output_dir}")
 

@@ -272,19 +272,22 @@ def _define_flags() -> None:
     flags.DEFINE_enum("profile", "smoke", ["smoke", "full"], "smoke: seconds, to see that it works; full: the paper's "
                       "length, about an hour per headline run on two processors.")  # fmt: skip
     flags.DEFINE_string("runs_dir", "runs/reproduce", "Where the runs are kept.")
-    flags.DEFINE_string("results_dir", "results", "Where the figure and its JSON go.")
+    flags.DEFINE_string("results_dir", None, "Where the figure and its JSON go: results, or with the smoke profile a "
+                        "folder beside its runs.")  # fmt: skip
     flags.DEFINE_bool("train", True, "Train what is missing; --notrain draws the runs that are there.")
 
 
 def _main(_: list[str]) -> None:
     f = flags.FLAGS
-    runs_dir = f.runs_dir if f.profile == "full" else os.path.join(f.runs_dir, f.profile)
+    full = f.profile == "full"
+    runs_dir = f.runs_dir if full else os.path.join(f.runs_dir, f.profile)
+    results_dir = f.results_dir or ("results" if full else os.path.join(runs_dir, "results"))
     try:
         seeds = [int(seed) for seed in f.seeds]
         source = {"data": f.data, "mnist_path": f.mnist_path}
-        path = reproduce(f.target, f.profile, runs_dir, f.results_dir, f.train, source, seeds)
+        path = reproduce(f.target, f.profile, runs_dir, results_dir, f.train, source, seeds)
     except (ValueError, OSError, run_folder.RunFolderError) as error:
-        raise SystemExit(f"error: {error}") from error
+        raise SystemExit(f"error: {run_folder.one_line(error)}") from error
     print(f"{path} and the numbers beside it")
 
 

@@ -32,6 +32,10 @@ MSE_DEFINITION = "mean squared error per pixel on the test images, which are not
 SAMPLE_SEED = 20_201_026
 
 
+NEEDED = ("mse", "seconds_per_epoch", "eval_mse", "test_mse_mean", "test_mse_sampled")
+"""What the report takes from each row of the history."""
+
+
 def load_data(settings: Settings) -> data.RotatedMNIST:
     """The data of a run: a prepared file, or digits rotated here."""
     if settings.data is not None:
@@ -131,9 +135,14 @@ class _Pace(keras.callbacks.Callback):
 
 
 def gp_numbers(model: svgp.LatentModel) -> dict[str, float]:
-    """Kernel parameters by name; empty for models without a kernel."""
+    """Kernel parameters by name, and the noise of a prior or a likelihood that learns it."""
     kernel = getattr(model.prior, "kernel", None)
-    return {} if kernel is None else {name: float(value) for name, value in kernel.parameters.items()}
+    numbers = {} if kernel is None else {name: float(value) for name, value in kernel.parameters.items()}
+    if isinstance(model, svgp.GPPVAE):
+        numbers["prior_noise_variance"] = float(model.prior.noise_variance)
+    if model.likelihood.trainable_weights:
+        numbers["noise_stddev"] = float(model.likelihood.stddev)
+    return numbers
 
 
 def write_objects(model: svgp.LatentModel, digits: data.RotatedMNIST, folder: str) -> None:
@@ -174,9 +183,10 @@ def run(
         if isinstance(model, svgp.GPPVAE):
             model.hold(aux_of(digits.train), images_of(digits.train))
         folder = team.folder(output_dir, resume)
-        folder.start(dataclasses.asdict(settings))
+        folder.start(dataclasses.asdict(settings), data_digest=run_folder.digest(*sum(digits[:3], ()), digits.pca))
         if resume and os.path.exists(folder.checkpoint):
             load_checkpoint(model, folder.checkpoint)
+            folder.check_history(callbacks.steps_done(model), NEEDED)
         team.check_start(callbacks.steps_done(model))
         _train(model, settings, folder, digits, team.verbose(verbose))
         return _report(model, settings, folder, digits)
@@ -252,7 +262,7 @@ def _main(_: list[str]) -> None:
             flags.FLAGS.distribute,
         )
     except (ValueError, OSError, run_folder.RunFolderError, svgp.ModelFileError, svgp.WorkerLostError) as error:
-        raise SystemExit(f"error: {getattr(error, 'strerror', None) or error}") from error
+        raise SystemExit(f"error: {run_folder.one_line(error)}") from error
     print(f"test MSE {metrics['test_mse_mean']:.4f} at the posterior mean, {metrics['test_mse_sampled']:.4f} with "
           f"sampled latents, after {metrics['epochs']} epochs ({MSE_DEFINITION})")  # fmt: skip
     print(f"figures, model and TensorBoard logs are in {flags.FLAGS.output_dir}")

@@ -56,6 +56,8 @@ def _networks(settings: Settings) -> tuple[Any, Any]:
     encoder, decoder = model.encoder, model.decoder
     if encoder is None:
         raise ValueError(f"the model of {settings.start_from} has no encoder to start from")
+    if isinstance(encoder.input_shape, list):
+        raise ValueError(f"the networks of {settings.start_from} take an angle as well: start from a model without")
     if model.num_latents != settings.num_latents:
         raise ValueError(
             f"{settings.start_from} has {model.num_latents} latents, not --num_latents={settings.num_latents}"

@@ -11,7 +11,7 @@ BOUNDS = ("hensman", "titsias")
 OBJECTIVES = ("geco", "original_geco", "elbo")
 OF_THE_DATA = ("digits", "images_per_digit", "data_seed", "eval_shuffle")
 STARTS = ("kde", "k_means", "grid", "greedy")
-# 2 * 784 * noise_stddev^2 = 784 * 0.001 / 16 weighs the divergence as the original program does
+# 2 * noise_stddev^2 = 784 * 0.001 / 16 weighs the divergence as the original program does
 GPPVAE_NOISE = 0.1565
 _PLAIN: dict[str, Any] = {
     "objective": "elbo",
@@ -68,8 +68,12 @@ class Settings:
 
     @classmethod
     def of(cls, model: str, **changes: Any) -> "Settings":
-        """Settings of a model by name, with its own defaults."""
-        return cls(model=model, **{**DEFAULTS.get(model, {}), **changes})
+        """Settings of a model by name, with its own defaults; the learning rate does not rise unless told to."""
+        values = {"model": model, **DEFAULTS.get(model, {}), **changes}
+        if "learning_rate" in changes and "final_learning_rate" not in changes:
+            usual = values.get("final_learning_rate", cls.final_learning_rate)
+            values["final_learning_rate"] = min(usual, changes["learning_rate"])
+        return cls(**values)
 
     def check(self) -> None:
         """Raise ValueError, in one line, for settings that cannot work."""

@@ -1,5 +1,7 @@
 """The folder a run leaves behind: config.json, metrics.json, history.csv, figures, TensorBoard, model, checkpoint."""
 
+import csv
+import hashlib
 import json
 import os
 import platform
@@ -12,6 +14,7 @@ from importlib import metadata
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from svgp_vae_tf.training import callbacks
@@ -64,11 +67,12 @@ class RunFolder:
         model.save(partial)
         os.replace(partial, self.model)
 
-    def start(self, settings: dict[str, Any], may_change: tuple[str, ...] = ()) -> None:
-        """Write config.json: the settings, and where each session of the run came from.
+    def start(self, settings: dict[str, Any], may_change: tuple[str, ...] = (), data_digest: str | None = None) -> None:
+        """Write config.json: the settings, a digest of the data, and where each session of the run came from.
 
         Raises:
-            RunFolderError: if a setting differs from those of the run that is there, unless it is in ``may_change``.
+            RunFolderError: if a setting differs from those of the run that is there, unless it is in ``may_change``,
+                or the data do.
         """
         settings = json.loads(json.dumps(settings))  # as they will be read back
         sessions = []
@@ -81,7 +85,44 @@ class RunFolder:
                 old = before["settings"].get(name, value)
                 if name not in may_change and old != value:
                     raise RunFolderError(f"the run in {self.path} has --{name}={old}, not {value}: resume it with that")
-        write_json(self.config, {"settings": settings, "sessions": [*sessions, provenance()]})
+            if data_digest != before.get("data_digest", data_digest):
+                raise RunFolderError(f"the run in {self.path} was trained on other data: resume it with those")
+        digest = {} if data_digest is None else {"data_digest": data_digest}
+        write_json(self.config, {"settings": settings, **digest, "sessions": [*sessions, provenance()]})
+
+    def check_history(self, step: int, needed: tuple[str, ...] = ()) -> None:
+        """Check, before more training, that history.csv goes with a checkpoint.
+
+        Args:
+            step: of the checkpoint.
+            needed: names of numbers that each row must have.
+
+        Raises:
+            RunFolderError: if it cannot be read, or lacks the checkpoint's step.
+        """
+        try:
+            rows = [row for row in callbacks.read_history(self.history) if row["step"] <= step]
+        except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
+            raise RunFolderError(f"{self.history} is not the history of a run") from error
+        whole = rows and rows[-1]["step"] == step and all(name in row for row in rows for name in needed)
+        if step and not whole:
+            raise RunFolderError(f"{self.history} lacks epochs that the checkpoint, at step {step}, has behind it: "
+                                 "put the whole file back, or start again in another folder")  # fmt: skip
+
+
+def digest(*arrays: Any) -> str:
+    """A digest of arrays' contents."""
+    found = hashlib.sha256()
+    for array in arrays:
+        found.update(np.ascontiguousarray(array).data)
+    return found.hexdigest()
+
+
+def one_line(error: BaseException) -> str:
+    """What a command says of an error."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
 
 
 def make_repeatable() -> None:

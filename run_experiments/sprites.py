@@ -143,6 +143,7 @@ def _run(
     folder.start(dataclasses.asdict(settings))
     if going_on:
         load_checkpoint(model, folder.checkpoint)
+        folder.check_history(callbacks.steps_done(model), ("epoch", "mse", "seconds_per_epoch"))
     team.check_start(callbacks.steps_done(model))
     _train(model, settings, folder, sprites, team.verbose(verbose))
     return _report(model, settings, folder, sprites)
@@ -239,7 +240,7 @@ def _main(_: list[str]) -> None:
             flags.FLAGS.distribute,
         )
     except (ValueError, OSError, run_folder.RunFolderError, svgp.WorkerLostError) as error:
-        raise SystemExit(f"error: {getattr(error, 'strerror', None) or error}") from error
+        raise SystemExit(f"error: {run_folder.one_line(error)}") from error
     print(f"test MSE {metrics['test_mse_mean']:.4f} at the posterior mean, {metrics['test_mse_sampled']:.4f} with "
           f"sampled latents, after {metrics['epochs']:.0f} epochs ({generation.MSE_DEFINITION})")  # fmt: skip
     print(f"figures, model and TensorBoard logs are in {flags.FLAGS.output_dir}")

@@ -53,7 +53,7 @@ class ELBO(Objective):
     def __init__(self, beta: float = 1.0, **kwargs) -> None:
         super().__init__(**kwargs)
         if not 0.0 <= beta < math.inf:
-            raise ValueError(f"beta must not be negative, got {beta}")
+            raise ValueError(f"beta must be finite and not negative, got {beta}")
         self.beta = float(beta)
 
     def call(self, terms: ElboTerms, training: bool = False) -> tf.Tensor:

@@ -33,7 +33,7 @@ def test_configuration_survives_a_round_trip(objective):
 
 @pytest.mark.parametrize("beta", [-1e-3, -1.0])
 def test_a_negative_weight_is_an_error(beta):
-    with pytest.raises(ValueError, match="beta must not be negative"):
+    with pytest.raises(ValueError, match="beta must be finite and not negative"):
         ELBO(beta)
 
 

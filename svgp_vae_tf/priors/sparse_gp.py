@@ -153,7 +153,7 @@ class SparseGP(Prior):
     def check(self, features_shape: tuple[int | None, ...]) -> None:
         num_features, width = features_shape[-1], self.inducing_points.shape[-1]
         if num_features is not None and num_features != width:
-            raise ValueError(f"inducing points have {width} feature(s), but the data have {num_features}")
+            raise ValueError(f"inducing points have {width} feature(s), but auxiliary data give {num_features}")
 
     def check_training(self, features_shape: tuple[int | None, ...]) -> None:
         num_inputs, m = features_shape[-2], self.inducing_points.shape[-2]

@@ -56,7 +56,7 @@ def test_seed_0_of_the_training_file_gives_the_published_data_set(monkeypatch):
         made.pca.std(axis=0), [2.377, 2.083, 1.880, 1.519, 1.420, 1.304, 1.222, 1.128], atol=1e-3
     )
     monkeypatch.setattr(data.ndimage, "rotate", lambda image, *_, **__: image)  # only the draws matter
-    shuffled = data.rotated(images, labels)
+    shuffled = data.rotated(images, labels, eval_shuffle=True)
     np.testing.assert_array_equal(shuffled.test.aux[:3, 0], [140, 323, 195])
     assert np.unique(shuffled.test.aux[:, 1]) == np.deg2rad(225.0)
 

@@ -108,10 +108,10 @@ def test_named_columns():
 
 def test_features_that_the_kernel_or_the_inducing_points_lack():
     other = make("gpvae", kernel=SquaredExponential(columns=[1]))
-    refused(lambda: fit(other, TIMES, VALUES), "selects feature column 1, but the data have 1", ValueError)
-    refused(lambda: fit(other, batches(TIMES, VALUES)), "selects feature column 1, but the data have 1", ValueError)
+    refused(lambda: fit(other, TIMES, VALUES), "selects feature column 1, but auxiliary data give 1", ValueError)
+    refused(lambda: fit(other, batches(TIMES, VALUES)), "selects feature column 1, but auxiliary data give 1", ValueError)
     two = make("hensman", inducing_points=np.ones((4, 2)) * np.arange(4)[:, None])
-    refused(lambda: fit(two, TIMES, VALUES), "inducing points have 2 feature.s., but the data have 1", ValueError)
+    refused(lambda: fit(two, TIMES, VALUES), "inducing points have 2 feature.s., but auxiliary data give 1", ValueError)
 
 
 def test_tf_data():
@@ -162,7 +162,7 @@ SETTINGS = {
     "bounds that fall": (lambda: make("vae", variance_bounds=(1.0, 0.1)), "variance_bounds must be positive"),
     "bounds at zero": (lambda: make("vae", variance_bounds=(0.0, 1.0)), "variance_bounds must be positive"),
     "bounds of nan": (lambda: make("vae", variance_bounds=(0.1, np.nan)), "variance_bounds must be positive"),
-    "beta": (lambda: svgp.ELBO(beta=-1.0), "beta must not be negative, got -1.0"),
+    "beta": (lambda: svgp.ELBO(beta=-1.0), "beta must be finite and not negative, got -1.0"),
     "bound": (lambda: make("laplace"), "unknown bound 'laplace'; choose one of hensman, titsias"),
     "more inducing points than data": (lambda: make("hensman", 3), "4 inducing points are more than the 3 data points"),
     "no data": (lambda: make("vae", 0), "num_data must be at least 1"),

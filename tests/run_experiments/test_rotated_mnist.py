@@ -152,3 +152,24 @@ def test_there_must_be_a_run_to_start_from(tmp_path):
     settings = Settings.of("gppvae", **SHORT, start_from=str(tmp_path / "nothing"))
     with pytest.raises(svgp.ModelFileError, match="nothing"):
         rotated_mnist.run(settings, str(tmp_path / "run"), verbose=0)
+
+
+def test_the_learning_rate_does_not_rise_unless_told_to():
+    assert Settings.of("cvae", learning_rate=1e-4).final_learning_rate == 1e-4
+    assert Settings.of("cvae", learning_rate=1e-2).final_learning_rate == 1e-3
+    assert Settings.of("cvae", learning_rate=1e-4, final_learning_rate=1e-2).final_learning_rate == 1e-2
+    assert Settings.of("svgpvae").final_learning_rate == Settings().final_learning_rate
+
+
+def test_a_model_cannot_start_from_conditional_networks(tmp_path):
+    rotated_mnist.run(Settings.of("cvae", **{**SHORT, "epochs": 1}), str(tmp_path / "cvae"), verbose=0)
+    changed = Settings.of("gppvae", **{**SHORT, "start_from": str(tmp_path / "cvae")})
+    with pytest.raises(ValueError, match="take an angle as well"):
+        rotated_mnist.run(changed, str(tmp_path / "gppvae"), verbose=0)
+
+
+@pytest.mark.parametrize(("model", "name"), [("gppvae", "prior_noise_variance"), ("svigp", "noise_stddev")])
+def test_learned_noise_is_recorded(model, name):
+    settings = Settings.of(model, **SHORT)
+    numbers = rotated_mnist.gp_numbers(rotated_mnist.build_model(settings, rotated_mnist.load_data(settings)))
+    assert numbers[name] > 0.0

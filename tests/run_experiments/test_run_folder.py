@@ -1,0 +1,59 @@
+"""Run folders: what a resumed run is checked for, and what a command says of errors."""
+
+import errno
+
+import numpy as np
+import pytest
+
+from run_experiments import run_folder
+from run_experiments.run_folder import RunFolder, RunFolderError
+
+
+@pytest.fixture
+def folder(tmp_path) -> RunFolder:
+    return RunFolder(str(tmp_path))
+
+
+def test_other_settings_and_other_data_are_refused(folder):
+    digest = run_folder.digest(np.arange(3.0))
+    folder.start({"seed": 0}, data_digest=digest)
+    folder.start({"seed": 0}, data_digest=digest)
+    assert len(run_folder.read_json(folder.config)["sessions"]) == 2
+    with pytest.raises(RunFolderError, match="--seed=0, not 1"):
+        folder.start({"seed": 1}, data_digest=digest)
+    with pytest.raises(RunFolderError, match="trained on other data"):
+        folder.start({"seed": 0}, data_digest=run_folder.digest(np.arange(1.0, 4.0)))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "lacks epochs"),
+        ("step,mse\n4,0.5\n", "lacks epochs"),
+        ("step,mse\n4,0.5\n8\n", "lacks epochs"),
+        ("step,mse\n4,0.5\neight,0.4\n", "is not the history of a run"),
+        ("mse\n0.5\n", "is not the history of a run"),
+    ],
+)
+def test_a_history_that_does_not_go_with_the_checkpoint_is_named(folder, content, message):
+    if content is not None:
+        with open(folder.history, "w") as file:
+            file.write(content)
+    with pytest.raises(RunFolderError, match=message) as caught:
+        folder.check_history(8, ("mse",))
+    assert folder.history in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_history_that_goes_with_the_checkpoint_passes(folder):
+    folder.check_history(0)
+    with open(folder.history, "w") as file:
+        file.write("step,mse,eval_mse\n4,0.5,\n8,0.4,0.3\n12,0.3,0.2\n")  # the last row is of after the checkpoint
+    folder.check_history(8, ("mse",))
+
+
+def test_errors_of_files_name_them():
+    assert (
+        run_folder.one_line(PermissionError(errno.EACCES, "Permission denied", "x.npz")) == "x.npz: Permission denied"
+    )
+    assert run_folder.one_line(OSError(errno.ENOSPC, "no room for x")) == "no room for x"
+    assert run_folder.one_line(ValueError("a, not b")) == "a, not b"
