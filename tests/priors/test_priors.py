@@ -393,7 +393,7 @@ def test_bad_arguments_are_named_in_one_line(make, message):
 @pytest.mark.parametrize(
     ("make", "shape", "message"),
     [
-        (lambda: sparse(), (None, 8, 3), r"inducing points have 2 feature\(s\), but the data have 3"),
+        (lambda: sparse(), (None, 8, 3), r"inducing points have 2 feature\(s\), but auxiliary data give 3"),
         (lambda: sparse(train_inducing_points=False), (None, 4, 2), "5 fixed inducing points are more than the 4"),
         (lambda: priors.ExactGP(Linear(columns=[2])), (None, 8, 2), "Linear selects feature column 2"),
     ],
