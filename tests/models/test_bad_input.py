@@ -109,9 +109,7 @@ def test_named_columns():
 def test_features_that_the_kernel_or_the_inducing_points_lack():
     other = make("gpvae", kernel=SquaredExponential(columns=[1]))
     refused(lambda: fit(other, TIMES, VALUES), "selects feature column 1, but the data have 1", ValueError)
-    refused(
-        lambda: fit(other, batches(TIMES, VALUES)), "selects feature column 1, but the data have 1", ValueError
-    )
+    refused(lambda: fit(other, batches(TIMES, VALUES)), "selects feature column 1, but the data have 1", ValueError)
     two = make("hensman", inducing_points=np.ones((4, 2)) * np.arange(4)[:, None])
     refused(lambda: fit(two, TIMES, VALUES), "inducing points have 2 feature.s., but auxiliary data give 1", ValueError)
 
