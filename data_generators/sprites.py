@@ -12,6 +12,7 @@ As a command it writes a data set, of drawn characters if it is given no sheets:
 """
 
 import dataclasses
+import hashlib
 import json
 import os
 import sys
@@ -125,6 +126,10 @@ class SpriteSet:
     shards: dict[str, tuple[Shard, ...]]
     about: dict[str, Any]
     """All that sprites.json says: source, seed, pose_names and more."""
+
+    def digest(self) -> str:
+        """Of the description: characters, poses, source, the size of each compressed file. The files are not read."""
+        return hashlib.sha256(json.dumps(self.about, sort_keys=True).encode()).hexdigest()
 
     def num_frames(self, split: str) -> int:
         """Images of a split."""

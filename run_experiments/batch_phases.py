@@ -7,8 +7,15 @@ matters, at the end, and make an epoch no slower.
 
 import dataclasses
 import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
+import tensorflow as tf
+
+from run_experiments import run_folder
+from svgp_vae_tf.training import callbacks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,3 +75,71 @@ def cosine(
         phase = next(p for p in plan if p.first_epoch <= epoch < p.end_epoch)
         boundaries.append(phase.first_step + math.ceil((epoch - phase.first_epoch) * phase.steps_per_epoch) - 1)
     return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
+
+
+class Pace(keras.callbacks.Callback):
+    """Adds to the logs: passes done, training seconds per pass (no evaluations), images per second, peak memory.
+
+    Args:
+        num_images: N.
+        passes: through the data, in what Keras calls an epoch.
+    """
+
+    def __init__(self, num_images: int, passes: int = 1) -> None:
+        super().__init__()
+        self._num_images, self._passes = num_images, passes
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._start = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if logs is not None:
+            seconds = (time.perf_counter() - self._start) / self._passes
+            logs |= {"epoch": (epoch + 1) * self._passes, "seconds_per_epoch": seconds}
+            logs |= {"images_per_second": self._num_images / seconds, "peak_memory_mb": run_folder.peak_memory_mb()}
+
+
+class _EndOfPhase(keras.callbacks.Callback):
+    """Ends a `fit` whose progress counts the epochs of all phases."""
+
+    def __init__(self, last: int) -> None:
+        super().__init__()
+        self._last = last
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if epoch + 1 >= self._last:
+            self.model.stop_training = True
+
+
+def fit(
+    model: keras.Model,
+    plan: Sequence[Phase],
+    batches: Callable[[int, int], tf.data.Dataset],
+    each: Sequence[keras.callbacks.Callback],
+    passes: int = 1,
+    verbose: int | str = "auto",
+) -> None:
+    """Train a model over the phases that it has not behind it.
+
+    Args:
+        model: compiled.
+        plan: the phases.
+        batches: from a batch size and the number of the first epoch to endless batches.
+        each: callbacks; they must stand being begun once for each phase.
+        passes: through the data, in what Keras calls an epoch.
+        verbose: as for Keras.
+    """
+    start = epoch_at(callbacks.steps_done(model), list(plan))
+    for phase in plan:
+        if start >= phase.end_epoch:
+            continue
+        first = max(start, phase.first_epoch)
+        model.fit(
+            batches(phase.batch_size, first),
+            steps_per_epoch=passes * phase.steps_per_epoch,
+            initial_epoch=first // passes,
+            epochs=plan[-1].end_epoch // passes,
+            verbose=verbose,
+            shuffle=False,
+            callbacks=[*each, keras.callbacks.TerminateOnNaN(), _EndOfPhase(phase.end_epoch // passes)],
+        )

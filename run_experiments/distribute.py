@@ -44,6 +44,11 @@ class Team:
     chief: bool
     spare_folder: str
 
+    def refuse_taken(self, path: str, resume: bool) -> None:
+        """As `run_folder.refuse_taken`, by the process that writes there."""
+        if self.chief:
+            run_folder.refuse_taken(path, resume)
+
     def folder(self, path: str, resume: bool) -> run_folder.RunFolder:
         """The folder this process writes to; the others begin with a copy of the chief's files.
 

@@ -9,19 +9,16 @@ and angle alone.
 
 import dataclasses
 import os
-import time
 from collections.abc import Mapping
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 from absl import app, flags
 
 import svgp_vae_tf as svgp
 from data_generators import rotated_mnist as data
-from run_experiments import distribute, run_folder
-from run_experiments.batch_phases import epoch_at
+from run_experiments import batch_phases, distribute, run_folder
 from run_experiments.moving_ball import load_checkpoint
 from run_experiments.rotated_mnist_models import build_model, plan
 from run_experiments.rotated_mnist_settings import Settings, define_flags, settings_from_flags
@@ -118,22 +115,6 @@ def evaluate(model: svgp.LatentModel, digits: data.RotatedMNIST) -> dict[str, fl
     }
 
 
-class _Pace(keras.callbacks.Callback):
-    """Training seconds per pass, without evaluations and checkpoints, in the logs."""
-
-    def __init__(self, passes: int) -> None:
-        super().__init__()
-        self._passes = passes
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._start = time.perf_counter()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        if logs is not None:
-            logs["epoch"] = (epoch + 1) * self._passes
-            logs["seconds_per_epoch"] = (time.perf_counter() - self._start) / self._passes
-
-
 def gp_numbers(model: svgp.LatentModel) -> dict[str, float]:
     """Kernel parameters by name, and the noise of a prior or a likelihood that learns it."""
     kernel = getattr(model.prior, "kernel", None)
@@ -177,6 +158,7 @@ def run(
     settings.check()
     run_folder.make_repeatable()
     with distribute.team(distribution) as team:
+        team.refuse_taken(output_dir, resume)
         digits = load_data(settings)
         with team.strategy.scope():
             model = build_model(settings, digits)
@@ -200,28 +182,20 @@ def _train(
     def pictures(trained: svgp.LatentModel) -> Mapping[str, Any]:
         return {"digits": digits_figure(trained, digits)}
 
-    phases = plan(settings, digits)
-    start = epoch_at(callbacks.steps_done(model), phases)
-    for phase in phases:
-        if start >= phase.end_epoch:
-            continue
-        first = max(start, phase.first_epoch)
-        model.fit(
-            batches(settings, digits.train, phase.batch_size, first),
-            steps_per_epoch=passes * phase.steps_per_epoch,
-            initial_epoch=first // passes,
-            epochs=phase.end_epoch // passes,
-            verbose=verbose,
-            shuffle=False,
-            callbacks=[
-                _Pace(passes),
-                callbacks.Evaluation(lambda trained: evaluate(trained, digits)),
-                callbacks.HistoryFile(folder.history, gp_numbers),
-                callbacks.TensorBoardMonitor(folder.tensorboard, pictures, every=5, extra=gp_numbers),
-                callbacks.Checkpoint(folder.checkpoint),
-                keras.callbacks.TerminateOnNaN(),
-            ],
-        )
+    batch_phases.fit(
+        model,
+        plan(settings, digits),
+        lambda batch_size, first: batches(settings, digits.train, batch_size, first),
+        [
+            batch_phases.Pace(len(digits.train.images), passes),
+            callbacks.Evaluation(lambda trained: evaluate(trained, digits)),
+            callbacks.HistoryFile(folder.history, gp_numbers),
+            callbacks.TensorBoardMonitor(folder.tensorboard, pictures, every=5, extra=gp_numbers),
+            callbacks.Checkpoint(folder.checkpoint),
+        ],
+        passes,
+        verbose,
+    )
 
 
 def _report(
@@ -234,7 +208,7 @@ def _report(
     figures.save(figures.curves(history, names), folder.figure("curves"))
     best = min(history, key=lambda row: row["eval_mse"])
     metrics = {
-        "epochs": epoch_at(callbacks.steps_done(model), plan(settings, digits)),
+        "epochs": batch_phases.epoch_at(callbacks.steps_done(model), plan(settings, digits)),
         **final,
         "train_mse": history[-1]["mse"],
         "best_by_eval_split": {k: best[k] for k in ("step", "eval_mse", "test_mse_mean", "test_mse_sampled")},

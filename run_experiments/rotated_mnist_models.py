@@ -22,6 +22,16 @@ def build_model(settings: Settings, digits: RotatedMNIST) -> svgp.LatentModel:
         ModelFileError: if there is no model to start from.
     """
     settings.check()
+    policy = keras.config.dtype_policy()
+    try:
+        if settings.objective == "original_geco":
+            keras.config.set_dtype_policy("float64")  # its multiplier leaves single precision behind
+        return _build(settings, digits)
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def _build(settings: Settings, digits: RotatedMNIST) -> svgp.LatentModel:
     keras.utils.set_random_seed(settings.seed)
     learned_noise = settings.model in ("svigp", "original_svigp")
     shared: dict[str, Any] = {
@@ -32,9 +42,8 @@ def build_model(settings: Settings, digits: RotatedMNIST) -> svgp.LatentModel:
     }
     model = _model(settings, digits, _networks(settings), shared)
     schedule = batch_phases.cosine(plan(settings, digits), settings.learning_rate, settings.final_learning_rate)
-    optimizer = keras.optimizers.Adam(
-        schedule, beta_2=settings.adam_beta_2, epsilon=1e-8, global_clipnorm=settings.clip_norm
-    )
+    clip = None if settings.clip_norm in (None, np.inf) else settings.clip_norm
+    optimizer = keras.optimizers.Adam(schedule, beta_2=settings.adam_beta_2, epsilon=1e-8, global_clipnorm=clip)
     model.compile(optimizer, objective=_objective(settings))
     model.optimizer.build(model.trainable_variables)
     return model

@@ -20,16 +20,32 @@ _PLAIN: dict[str, Any] = {
     "noise_stddev": 0.01,
     "clip_norm": None,
     "final_batch_size": None,
+    "adam_beta_2": 0.999,
 }
+_WITHOUT_GP: dict[str, Any] = {**_PLAIN, "variance_bounds": (1e-8, 1e3)}
+_GPPVAE: dict[str, Any] = {**_PLAIN, "final_learning_rate": 5e-5, "noise_stddev": GPPVAE_NOISE}
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "svigp": {**_PLAIN, "final_learning_rate": 5e-5, "noise_stddev": 0.1},
+    "svigp": {"objective": "elbo", "noise_stddev": 0.1, "clip_norm": 1e3},
     "original_svigp": {**_PLAIN, "noise_stddev": 0.1},
-    "gppvae": {**_PLAIN, "final_learning_rate": 5e-5, "noise_stddev": GPPVAE_NOISE},
-    "original_gppvae": {**_PLAIN, "noise_stddev": GPPVAE_NOISE},
-    "cvae": _PLAIN,
-    "vae": _PLAIN,
+    "gppvae": _GPPVAE,
+    "original_gppvae": _GPPVAE,
+    "cvae": _WITHOUT_GP,
+    "vae": _WITHOUT_GP,
 }
 """Where other models differ from svgpvae, whose settings are those of the class."""
+_OF_INDUCING_POINTS = ("num_inducing", "inducing_start", "normalize_objects", "bound")
+IDLE: dict[str, tuple[str, ...]] = {
+    "vae": (*_OF_INDUCING_POINTS, "num_scores"),
+    "cvae": (*_OF_INDUCING_POINTS, "num_scores"),
+    "gppvae": _OF_INDUCING_POINTS,
+    "original_gppvae": _OF_INDUCING_POINTS,
+    "svigp": ("bound", "variance_bounds"),
+    "original_svigp": ("bound", "variance_bounds"),
+    "geco": ("beta", "noise_stddev"),
+    "original_geco": ("beta", "noise_stddev"),
+    "elbo": ("tolerance",),
+}
+"""Flags without effect on a model or an objective."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,8 +131,6 @@ class Settings:
             raise ValueError(f"--digits takes different digits, such as 3 or 36, got {self.digits!r}")
 
     def _check_together(self) -> None:
-        if self.normalize_objects and self.model in ("gppvae", "original_gppvae"):
-            raise ValueError("--normalize_objects is for the models with inducing points")
         if self.start_from is not None and self.model in ("svigp", "original_svigp", "cvae"):
             raise ValueError(f"--start_from gives an encoder and a decoder, which {self.model} does not share")
         if self.start_from is None and not self.train_networks:
@@ -156,9 +170,7 @@ def define_flags() -> None:
     flags.DEFINE_float("tolerance", d.tolerance, "Mean squared error that GECO asks for.")
     flags.DEFINE_float("beta", d.beta, "Weight of the KL with --objective=elbo.")
     flags.DEFINE_float("noise_stddev", None, BY_MODEL + "Of the pixels, with --objective=elbo.")
-    flags.DEFINE_list(
-        "variance_bounds", [str(x) for x in d.variance_bounds], "Smooth bounds of the encoder's variances."
-    )
+    flags.DEFINE_list("variance_bounds", None, BY_MODEL + "Smooth bounds of the encoder's variances.")
     flags.DEFINE_integer("batch_size", d.batch_size, "Images per step.")
     flags.DEFINE_integer(
         "final_batch_size", None, BY_MODEL + "Over the second half of the epochs batches double up to this size."
@@ -167,8 +179,8 @@ def define_flags() -> None:
     flags.DEFINE_integer("evaluate_every", d.evaluate_every, "Epochs between evaluations and checkpoints.")
     flags.DEFINE_float("learning_rate", None, BY_MODEL + "Of Adam, at the start.")
     flags.DEFINE_float("final_learning_rate", None, BY_MODEL + "Of Adam at the end of a cosine over all steps.")
-    flags.DEFINE_float("clip_norm", None, BY_MODEL + "Clip the global norm of the gradient.")
-    flags.DEFINE_float("adam_beta_2", d.adam_beta_2, "Decay of Adam's second moment.")
+    flags.DEFINE_float("clip_norm", None, BY_MODEL + "Clip the global norm of the gradient; inf for no clipping.")
+    flags.DEFINE_float("adam_beta_2", None, BY_MODEL + "Decay of Adam's second moment.")
     flags.DEFINE_string("start_from", None, "Take the networks of the finished run in this folder.")
     flags.DEFINE_bool("train_networks", d.train_networks, "--notrain_networks trains the prior and the objects alone.")
     flags.DEFINE_integer("seed", d.seed, "Of weights, batches and latent samples.")
@@ -178,15 +190,34 @@ def define_flags() -> None:
 
 
 def settings_from_flags() -> Settings:
-    """Settings from the parsed flags. Raises ValueError for bounds that are not two numbers."""
+    """Settings from the parsed flags.
+
+    Raises:
+        ValueError: for bounds that are not two numbers, and for flags without effect on the run.
+    """
+    of_models = {name for values in DEFAULTS.values() for name in values}
     values = {field.name: flags.FLAGS[field.name].value for field in dataclasses.fields(Settings)}
-    try:
-        low, high = (float(x) for x in values["variance_bounds"])
-    except ValueError:
-        raise ValueError("--variance_bounds takes two numbers, such as 1e-3,10") from None
-    if values["data"] is not None:
-        idle = [name for name in OF_THE_DATA if flags.FLAGS[name].present]
-        if idle:
-            raise ValueError(f"--{idle[0]} has no effect on the file of --data, which was made with its own")
-    given = {name: value for name, value in values.items() if not (name in _PLAIN and value is None)}
-    return Settings.of(**{**given, "variance_bounds": (low, high)})
+    given = {name: value for name, value in values.items() if not (name in of_models and value is None)}
+    if "variance_bounds" in given:
+        try:
+            low, high = (float(x) for x in given["variance_bounds"])
+        except ValueError:
+            raise ValueError("--variance_bounds takes two numbers, such as 1e-3,10") from None
+        given["variance_bounds"] = (low, high)
+    settings = Settings.of(**given)
+    _refuse_idle(settings)
+    return settings
+
+
+def _refuse_idle(settings: Settings) -> None:
+    """Raise ValueError for a given flag that would change nothing."""
+    if settings.data is not None:
+        _refuse(OF_THE_DATA, "the file of --data, which was made with its own")
+    _refuse(IDLE.get(settings.model, ()), f"--model={settings.model}")
+    _refuse(IDLE[settings.objective], f"--objective={settings.objective}")
+
+
+def _refuse(names: tuple[str, ...], on: str) -> None:
+    idle = [name for name in names if flags.FLAGS[name].present]
+    if idle:
+        raise ValueError(f"--{idle[0]} has no effect on {on}")

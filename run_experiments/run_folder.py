@@ -39,14 +39,13 @@ class RunFolder:
 
     def __init__(self, path: str, resume: bool = False) -> None:
         self.path = path
+        refuse_taken(path, resume)
         try:
             os.makedirs(self.figures, exist_ok=True)
             with tempfile.TemporaryFile(dir=path):
                 pass
         except OSError as error:
             raise RunFolderError(f"cannot write to {path}: {error.strerror}") from error
-        if os.path.exists(self.config) and not resume:
-            raise RunFolderError(f"{path} already holds a run; give --resume to go on with it or another --output_dir")
 
     config = property(lambda self: os.path.join(self.path, "config.json"))
     metrics = property(lambda self: os.path.join(self.path, "metrics.json"))
@@ -108,6 +107,12 @@ class RunFolder:
         if step and not whole:
             raise RunFolderError(f"{self.history} lacks epochs that the checkpoint, at step {step}, has behind it: "
                                  "put the whole file back, or start again in another folder")  # fmt: skip
+
+
+def refuse_taken(path: str, resume: bool = False) -> None:
+    """Raise RunFolderError if a folder holds a run that is not to be resumed; before any work is done for another."""
+    if os.path.exists(os.path.join(path, "config.json")) and not resume:
+        raise RunFolderError(f"{path} already holds a run; give --resume to go on with it or another --output_dir")
 
 
 def digest(*arrays: Any) -> str:

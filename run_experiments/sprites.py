@@ -10,11 +10,9 @@ its characters itself; `--sheets` takes LPC sprite sheets, `--data` shards of da
 import contextlib
 import dataclasses
 import os
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 from absl import app, flags
@@ -82,23 +80,6 @@ def evaluate(model: svgp.SVGPVAE, settings: Settings, sprites: data.SpriteSet) -
     }
 
 
-class _Pace(keras.callbacks.Callback):
-    """Epoch, training seconds and images per second, without evaluations and checkpoints, and memory, in the logs."""
-
-    def __init__(self, num_frames: int) -> None:
-        super().__init__()
-        self._num_frames = num_frames
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._start = time.perf_counter()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        if logs is not None:
-            seconds = time.perf_counter() - self._start
-            logs |= {"epoch": epoch + 1, "seconds_per_epoch": seconds, "images_per_second": self._num_frames / seconds}
-            logs["peak_memory_mb"] = run_folder.peak_memory_mb()
-
-
 def characters_figure(model: svgp.SVGPVAE, settings: Settings, sprites: data.SpriteSet) -> Any:
     """Frames of unseen characters above what a conditioned model generates."""
     return figures.image_rows(generation.rows_of_characters(model, next(unseen(settings, sprites))))
@@ -140,7 +121,7 @@ def _run(
     pretrained = None if going_on else pretrained_weights(settings, sprites)
     with team.strategy.scope():
         model = build_model(settings, sprites, pretrained)
-    folder.start(dataclasses.asdict(settings))
+    folder.start(dataclasses.asdict(settings), data_digest=sprites.digest())
     if going_on:
         load_checkpoint(model, folder.checkpoint)
         folder.check_history(callbacks.steps_done(model), ("epoch", "mse", "seconds_per_epoch"))
@@ -166,28 +147,19 @@ def _train(
         return {"unseen_characters": characters_figure(trained, settings, sprites)}
 
     every = settings.evaluate_every
-    phases = plan(settings, sprites)
-    start = batch_phases.epoch_at(callbacks.steps_done(model), phases)
-    for phase in phases:
-        if start >= phase.end_epoch:
-            continue
-        first = max(start, phase.first_epoch)
-        model.fit(
-            batches(settings, sprites, phase.batch_size, first),
-            steps_per_epoch=phase.steps_per_epoch,
-            initial_epoch=first,
-            epochs=phase.end_epoch,
-            verbose=verbose,
-            shuffle=False,
-            callbacks=[
-                _Pace(sprites.num_frames("train")),
-                callbacks.Evaluation(lambda trained: evaluate(trained, settings, sprites), every),
-                callbacks.HistoryFile(folder.history),
-                callbacks.TensorBoardMonitor(folder.tensorboard, pictures, every),
-                callbacks.Checkpoint(folder.checkpoint),
-                keras.callbacks.TerminateOnNaN(),
-            ],
-        )
+    batch_phases.fit(
+        model,
+        plan(settings, sprites),
+        lambda characters, first: batches(settings, sprites, characters, first),
+        [
+            batch_phases.Pace(sprites.num_frames("train")),
+            callbacks.Evaluation(lambda trained: evaluate(trained, settings, sprites), every),
+            callbacks.HistoryFile(folder.history),
+            callbacks.TensorBoardMonitor(folder.tensorboard, pictures, every),
+            callbacks.Checkpoint(folder.checkpoint),
+        ],
+        verbose=verbose,
+    )
 
 
 def _report(

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from svgp_vae_tf.errors import DataError
+from svgp_vae_tf.math import linalg
 
 _register = keras.saving.register_keras_serializable(package="svgp_vae_tf")
 
@@ -18,6 +19,12 @@ class Likelihood(keras.layers.Layer):
     def log_prob(self, outputs: tf.Tensor, observations: tf.Tensor) -> tf.Tensor:
         """``log p(y | outputs)`` entry by entry; both arguments and the result have one shape."""
         raise NotImplementedError
+
+    def per_example(self, outputs: tf.Tensor, observations: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """log p(y | outputs) and the mean squared error of E[y | outputs] of each example, (batch,) each."""
+        within = list(range(1, len(outputs.shape)))
+        error = tf.square(self.mean(outputs) - tf.cast(observations, outputs.dtype))
+        return tf.reduce_sum(self.log_prob(outputs, observations), within), tf.reduce_mean(error, within)
 
     def check(self, observations: np.ndarray) -> None:
         """Raise DataError if observations cannot come from this likelihood."""
@@ -83,6 +90,15 @@ class Gaussian(Likelihood):
         log_stddev = tf.cast(tf.convert_to_tensor(self._log_stddev), outputs.dtype)
         standardized = (tf.cast(observations, outputs.dtype) - outputs) * tf.exp(-log_stddev)
         return -0.5 * (math.log(2.0 * math.pi) + tf.square(standardized)) - log_stddev
+
+    def per_example(self, outputs: tf.Tensor, observations: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        # both from one sum of squares: with large images these passes are what a step costs beside its networks
+        within = tuple(range(1, len(outputs.shape)))
+        squares = linalg.sum_of_squares(outputs - tf.cast(observations, outputs.dtype), within)
+        count = tf.cast(tf.reduce_prod(tf.shape(outputs)[1:]), outputs.dtype)
+        log_stddev = tf.cast(tf.convert_to_tensor(self._log_stddev), outputs.dtype)
+        constant = count * (0.5 * math.log(2.0 * math.pi) + log_stddev)
+        return -0.5 * squares * tf.exp(-2.0 * log_stddev) - constant, squares / count
 
     def mean(self, outputs: tf.Tensor) -> tf.Tensor:
         return outputs

@@ -40,6 +40,23 @@ def test_gaussian_log_prob_is_that_of_scipy(stddev):
     close(Gaussian(stddev).stddev, stddev, rtol=1e-6)
 
 
+@pytest.mark.parametrize("likelihood", [Bernoulli(), Gaussian(0.2, True)], ids=["bernoulli", "gaussian"])
+def test_an_example_is_the_sum_and_the_mean_of_its_entries(likelihood):
+    rng = np.random.default_rng(0)
+    outputs, observations = tf.constant(rng.normal(size=(4, 3, 5))), rng.integers(0, 2, (4, 3, 5))
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(outputs)
+        log_likelihood, mse = likelihood.per_example(outputs, observations)
+        entries = likelihood.log_prob(outputs, observations)
+        error = tf.square(likelihood.mean(outputs) - observations)
+    close(log_likelihood, np.sum(entries, axis=(1, 2)), rtol=1e-6)
+    close(mse, np.mean(error, axis=(1, 2)), rtol=1e-12)
+    close(tape.gradient(log_likelihood, outputs), tape.gradient(entries, outputs), rtol=1e-6)
+    close(tape.gradient(mse, outputs), tape.gradient(error, outputs) / 15.0, rtol=1e-12)
+    for weight in likelihood.trainable_weights:
+        close(tape.gradient(log_likelihood, weight), tape.gradient(entries, weight), rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("likelihood", "mean", "stddev"),
     [(Bernoulli(), 1.0 / (1.0 + np.exp(-0.5)), None), (Gaussian(0.2), 0.5, 0.2)],

@@ -145,13 +145,10 @@ class LatentCore(keras.Model):
         return self._terms(outputs, observations, q.kl)
 
     def _terms(self, outputs: tf.Tensor, observations: tf.Tensor, kl: tf.Tensor) -> ElboTerms:
-        log_prob = self.likelihood.log_prob(outputs, observations)
-        within_example = list(range(1, len(log_prob.shape)))
-        log_likelihood = tf.reduce_sum(log_prob, axis=within_example)
-        squared_error = tf.square(self.likelihood.mean(outputs) - tf.cast(observations, outputs.dtype))
+        log_likelihood, mse = self.likelihood.per_example(outputs, observations)
         kl = tf.cast(kl, log_likelihood.dtype) + tf.zeros_like(log_likelihood)
-        num_values = tf.reduce_prod(tf.shape(squared_error)[1:])  # also of a replica without examples
-        return ElboTerms(log_likelihood, kl, tf.reduce_mean(squared_error, axis=within_example), num_values)
+        num_values = tf.reduce_prod(tf.shape(outputs)[1:])  # also of a replica without examples
+        return ElboTerms(log_likelihood, kl, mse, num_values)
 
     # ---- building and serialisation ----
 

@@ -188,6 +188,11 @@ def test_frames_of_another_shape_are_named(tmp_path):
         data.write(lambda c: frames(c)[:8], tmp_path, train_characters=[3], test_characters=[4])
 
 
+def test_a_digest_tells_data_sets_apart(written, tmp_path):
+    assert write(tmp_path / "same").digest() == written.digest()
+    assert write(tmp_path / "other", seed=5).digest() != written.digest()
+
+
 # Batches.
 
 

@@ -1,8 +1,12 @@
 """Growing batches."""
 
+import keras
+import numpy as np
 import pytest
+import tensorflow as tf
 
-from run_experiments.batch_phases import Phase, cosine, epoch_at, phases
+from run_experiments.batch_phases import Pace, Phase, cosine, epoch_at, fit, phases
+from svgp_vae_tf.training.callbacks import steps_done
 
 
 def test_batches_double_over_the_second_half():
@@ -43,3 +47,30 @@ def test_the_learning_rate_falls_with_epochs_not_with_steps():
 def test_one_epoch_has_a_schedule_too():
     schedule = cosine(phases(100, 1, 20, 20), 1.0, 0.1)
     assert float(schedule(0)) > float(schedule(4)) > 0.1
+
+
+def test_training_goes_through_the_phases_and_on_from_where_it_stopped():
+    plan = phases(8, 4, 2, 4)  # two epochs of four steps, two of two
+    model = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    asked, epochs = [], []
+
+    def batches(size: int, first: int) -> tf.data.Dataset:
+        asked.append((size, first))
+        return tf.data.Dataset.from_tensors((np.zeros((size, 1)), np.zeros(size))).repeat()
+
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            epochs.append((self.params["epochs"], logs["epoch"]))
+            if len(epochs) == 3:
+                raise KeyboardInterrupt
+
+    each = [Pace(8), Stop()]
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, plan, batches, each, verbose=0)
+    fit(model, plan, batches, each, verbose=0)
+    assert asked == [(2, 0), (4, 2), (4, 3)]
+    assert epochs == [(4, 1), (4, 2), (4, 3), (4, 4)]
+    assert steps_done(model) == 12
+    fit(model, plan, batches, each, verbose=0)  # nothing is left
+    assert len(asked) == 3
