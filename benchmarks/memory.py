@@ -8,28 +8,38 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
-ALLOCATOR = "TF_CPU_ALLOCATOR_USE_BFC"
+PLAIN = {"TF_CPU_ALLOCATOR_USE_BFC": "0", "TF_ENABLE_ONEDNN_OPTS": "0"}
+ONEDNN = {"TF_CPU_ALLOCATOR_USE_BFC": "1", "TF_ENABLE_ONEDNN_OPTS": "1"}
 PRELOADED = ["benchmarks.gp_step", "tensorflow_probability.python.math.psd_kernels"]
 
 
 def in_fresh_process(function: Callable[..., Any], *args: Any) -> Any:
     """What a function returns in a process that has imported everything and computed nothing.
 
-    TensorFlow's allocator there is the plain one, which gives back what is freed: the other one, which the experiments
-    ask for, would hide growth.
+    TensorFlow's allocator there is the plain one, which gives back what is freed: those which the experiments and
+    oneDNN ask for would hide growth.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
-    before = os.environ.get(ALLOCATOR)
-    os.environ[ALLOCATOR] = "0"
+    return _in_process(context, PLAIN, function, *args)
+
+
+def with_onednn(function: Callable[..., Any], *args: Any) -> Any:
+    """What a function returns in a process with the settings of the experiments, which are no good for its memory."""
+    return _in_process(multiprocessing.get_context("spawn"), ONEDNN, function, *args)
+
+
+def _in_process(context: Any, environment: dict[str, str], function: Callable[..., Any], *args: Any) -> Any:
+    before = {name: os.environ.get(name) for name in environment}
+    os.environ.update(environment)
     try:
         with ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as pool:
             return pool.submit(function, *args).result()
     finally:
-        if before is None:
-            del os.environ[ALLOCATOR]
-        else:
-            os.environ[ALLOCATOR] = before
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def growth(call: Callable[[], Any]) -> float:

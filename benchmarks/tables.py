@@ -98,6 +98,16 @@ def forms(results_dir: str) -> str:
         "published form's place stands why it was left out: its memory, its time, or that a loop of 64 channels "
         "takes a minute to compile and one batch size shows it."
     )
+    onednn = [
+        f"{row['time_ratio_with_onednn']:.0f} times at b = {row['batch']}, m = {row['inducing']}, L = {row['latents']}"
+        for row in report["rows"]
+        if "time_ratio_with_onednn" in row
+    ]
+    if onednn:
+        text += (
+            " TensorFlow without oneDNN; with it, which transposes large tensors "
+            f"faster, ratios of time are {' and '.join(onednn)}."
+        )
     return f"### A step beside the formulas as published\n\n{text}\n\n{table(header, rows)}\n\n{_origin(report)}"
 
 

@@ -1,5 +1,7 @@
 """What the benchmarks' small tools do; no test looks at a time."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -31,6 +33,17 @@ def test_growth_sees_what_a_call_holds():
     assert memory.growth(lambda: np.ones(8_000_000).sum()) == pytest.approx(61.0, abs=5.0)
 
 
+def settings_of_tensorflow() -> list[str]:
+    return [os.environ[name] for name in memory.PLAIN]
+
+
+def test_processes_have_the_settings_that_are_asked_for_and_this_one_keeps_its_own():
+    before = settings_of_tensorflow()
+    assert memory.in_fresh_process(settings_of_tensorflow) == ["0", "0"]
+    assert memory.with_onednn(settings_of_tensorflow) == ["1", "1"]
+    assert settings_of_tensorflow() == before
+
+
 def test_the_published_form_is_left_out_where_it_is_too_large():
     assert gp_forms.too_much(gp_forms.EXTRA) is None
     assert gp_forms.too_much(Size(1024, 256, 16)).endswith("GB")
@@ -45,9 +58,10 @@ def test_tables_come_from_the_results_that_are_there(tmp_path):
     skipped = {**size, "published_skipped": "7 GB", "ours": form}
     measured = {**size, "published_skipped": None, "ours": form, "published": form, "time_ratio": 31.0,
                 "memory_ratio": 22.0}  # fmt: skip
+    measured["time_ratio_with_onednn"] = 17.0
     made_by = {"commit": "abc", "processors": 2}
     run_folder.write_json(str(tmp_path / "gp_forms.json"), {"rows": [skipped, measured], "made_by": made_by})
     text = markdown.fill(f"before\n{markdown.BEGIN}\nold\n{markdown.END}\nafter", tables.tables(str(tmp_path)))
     assert text.startswith("before\n") and text.endswith("\nafter") and "old" not in text
     assert "| 64 | 16 | 2 | 2.0 | 7 GB |" in text
-    assert "31" in text and "22" in text
+    assert "31" in text and "22" in text and "17 times at b = 64" in text
