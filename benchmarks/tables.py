@@ -13,7 +13,7 @@ from run_experiments.markdown import fill, read, table
 
 def tables(results_dir: str) -> str:
     """All tables whose results are there, as Markdown."""
-    parts = [epochs, executions, images, forms, scaling, large, xla, conditioning]
+    parts = [epochs, settings, executions, images, forms, scaling, large, xla, conditioning]
     return "\n\n".join(text for part in parts if (text := part(results_dir)))
 
 
@@ -40,6 +40,21 @@ def epochs(results_dir: str) -> str:
 
 def _percent(row: dict[str, Any], share: str) -> str:
     return f"{100 * row[share]:.0f} %" if share in row else "in the rest"  # of results before the GP was measured
+
+
+def settings(results_dir: str) -> str:
+    """What the experiments set for TensorFlow, and what it is worth."""
+    report = read(results_dir, "settings.json")
+    if report is None:
+        return ""
+    rows = [
+        [row["experiment"], f"{row['plain_ms']:,.0f}", f"{row['experiments_ms']:,.0f}", f"{row['ratio']:.2f}"]
+        for row in report["rows"]
+    ]
+    names = " and ".join(f"`{name}={value}`" for name, value in report["settings"]["experiments"].items())
+    text = f"The experiments set {names} in their environment; plain is 0 for both. Milliseconds per training step."
+    header = ["experiment", "plain", "experiments' settings", "ratio"]
+    return f"### TensorFlow's settings\n\n{text}\n\n{table(header, rows)}\n\n{_origin(report)}"
 
 
 def executions(results_dir: str) -> str:
