@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 from absl import flags
 
+from run_experiments.flag_values import pair, refuse_idle
 from svgp_vae_tf import kernels
 
 MODELS = ("svgpvae", "gpvae", "neural_process", "vae")
@@ -16,6 +17,13 @@ KERNELS = {
     "matern52": kernels.Matern52,
     "rational_quadratic": kernels.RationalQuadratic,
 }
+_OF_INDUCING_POINTS = ("bound", "num_inducing", "inducing_range", "train_inducing", "inducing_unit", "jitter")
+IDLE = {
+    "gpvae": _OF_INDUCING_POINTS,
+    "neural_process": _OF_INDUCING_POINTS,
+    "vae": (*_OF_INDUCING_POINTS, "kernel", "train_kernel", "initial_length_scale"),
+}
+"""Flags without effect on a model."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,14 +114,12 @@ def define_flags() -> None:
 
 
 def settings_from_flags() -> Settings:
-    """Settings from the parsed flags. Raises ValueError for pairs that are not two numbers."""
+    """Settings from the parsed flags.
+
+    Raises:
+        ValueError: for pairs that are not two numbers, and for flags without effect on the model.
+    """
     values = {field.name: flags.FLAGS[field.name].value for field in dataclasses.fields(Settings)}
-    for name in ("inducing_range", "variance_bounds"):
-        if values[name] is None:
-            continue
-        try:
-            low, high = (float(x) for x in values[name])
-        except ValueError:
-            raise ValueError(f"--{name} takes two numbers, such as 0,29; got {','.join(values[name])}") from None
-        values[name] = (low, high)
-    return Settings(**values)
+    settings = Settings(**values | {name: pair(name) for name in ("inducing_range", "variance_bounds")})
+    refuse_idle(IDLE.get(settings.model, ()), f"--model={settings.model}")
+    return settings

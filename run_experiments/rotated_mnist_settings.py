@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from absl import flags
 
+from run_experiments.flag_values import pair, refuse_idle
+
 MODELS = ("svgpvae", "svigp", "original_svigp", "gppvae", "original_gppvae", "cvae", "vae")
 BOUNDS = ("hensman", "titsias")
 OBJECTIVES = ("geco", "original_geco", "elbo")
@@ -198,26 +200,12 @@ def settings_from_flags() -> Settings:
     of_models = {name for values in DEFAULTS.values() for name in values}
     values = {field.name: flags.FLAGS[field.name].value for field in dataclasses.fields(Settings)}
     given = {name: value for name, value in values.items() if not (name in of_models and value is None)}
-    if "variance_bounds" in given:
-        try:
-            low, high = (float(x) for x in given["variance_bounds"])
-        except ValueError:
-            raise ValueError("--variance_bounds takes two numbers, such as 1e-3,10") from None
-        given["variance_bounds"] = (low, high)
+    bounds = pair("variance_bounds")
+    if bounds is not None:
+        given["variance_bounds"] = bounds
     settings = Settings.of(**given)
-    _refuse_idle(settings)
-    return settings
-
-
-def _refuse_idle(settings: Settings) -> None:
-    """Raise ValueError for a given flag that would change nothing."""
     if settings.data is not None:
-        _refuse(OF_THE_DATA, "the file of --data, which was made with its own")
-    _refuse(IDLE.get(settings.model, ()), f"--model={settings.model}")
-    _refuse(IDLE[settings.objective], f"--objective={settings.objective}")
-
-
-def _refuse(names: tuple[str, ...], on: str) -> None:
-    idle = [name for name in names if flags.FLAGS[name].present]
-    if idle:
-        raise ValueError(f"--{idle[0]} has no effect on {on}")
+        refuse_idle(OF_THE_DATA, "the file of --data, which was made with its own")
+    refuse_idle(IDLE.get(settings.model, ()), f"--model={settings.model}")
+    refuse_idle(IDLE[settings.objective], f"--objective={settings.objective}")
+    return settings

@@ -6,11 +6,14 @@ import numpy as np
 from absl import flags
 
 from data_generators.sprite_sheets import NUM_POSES
+from run_experiments.flag_values import pair, refuse_idle
 
 KERNELS = ("cosine", "squared_exponential")
 OBJECTIVES = ("geco", "elbo")
 CONTEXTS = ("random", "first")
 OR_ZERO = ("final_characters_per_batch", "pretrain_epochs", "seed", "data_seed")
+IDLE = {"geco": ("noise_stddev",), "elbo": ("tolerance",)}
+"""Flags without effect on an objective."""
 OF_THE_DATA = ("sheets", "characters", "train_characters", "poses_per_character", "data_seed")
 
 
@@ -138,12 +141,11 @@ def settings_from_flags() -> Settings:
         ValueError: for bounds that are not two numbers, and for flags without effect.
     """
     values = {field.name: flags.FLAGS[field.name].value for field in dataclasses.fields(Settings)}
-    try:
-        low, high = (float(x) for x in values["variance_bounds"])
-    except ValueError:
-        raise ValueError("--variance_bounds takes two numbers, such as 1e-3,10") from None
-    if values["data"] is not None:
-        idle = [name for name in OF_THE_DATA if flags.FLAGS[name].present and name != "sheets"]
-        if idle:
-            raise ValueError(f"--{idle[0]} has no effect on the shards of --data, which were made with their own")
-    return Settings(**{**values, "variance_bounds": (low, high)})
+    settings = Settings(**{**values, "variance_bounds": pair("variance_bounds")})
+    if settings.data is not None:
+        idle = [name for name in OF_THE_DATA if name != "sheets"]  # both given: `check` tells
+        refuse_idle(idle, "the shards of --data, which were made with their own")
+    refuse_idle(IDLE[settings.objective], f"--objective={settings.objective}")
+    if not settings.pretrain_epochs:
+        refuse_idle(["pretrain_learning_rate"], "a run without --pretrain_epochs")
+    return settings

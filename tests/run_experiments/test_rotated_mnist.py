@@ -1,17 +1,15 @@
 """The rotated-MNIST experiment on a few digits: every model runs, resumes, and generates without its data."""
 
 import dataclasses
-import functools
 import json
 import os
 
 import h5py
 import numpy as np
 import pytest
-from absl import flags
 
 import svgp_vae_tf as svgp
-from run_experiments import rotated_mnist, rotated_mnist_settings, run_folder
+from run_experiments import rotated_mnist, run_folder
 from run_experiments.rotated_mnist_settings import Settings
 
 SHORT = {
@@ -130,49 +128,6 @@ def test_a_taken_folder_is_refused_before_anything_is_done(finished, monkeypatch
     monkeypatch.setattr(rotated_mnist, "load_data", None)
     with pytest.raises(run_folder.RunFolderError, match="already holds a run"):
         rotated_mnist.run(SMALL, finished)
-
-
-def of_flags(*given: str) -> Settings:
-    """Settings of a command line."""
-    values = flags.FlagValues()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(flags, "FLAGS", values)
-        for kind in ("string", "integer", "float", "bool", "enum", "list"):
-            define = getattr(flags, f"DEFINE_{kind}")
-            patch.setattr(flags, f"DEFINE_{kind}", functools.partial(define, flag_values=values))
-        rotated_mnist_settings.define_flags()
-        values(["rotated_mnist", *given])
-        return rotated_mnist_settings.settings_from_flags()
-
-
-@pytest.mark.parametrize("model", rotated_mnist_settings.MODELS)
-def test_the_flags_of_a_model_have_its_defaults(model):
-    assert of_flags(f"--model={model}") == Settings.of(model)
-
-
-def test_flags_are_settings():
-    changed = of_flags("--model=cvae", "--variance_bounds=1e-4,2", "--clip_norm=inf", "--adam_beta_2=0.9")
-    assert changed == Settings.of("cvae", variance_bounds=(1e-4, 2.0), clip_norm=np.inf, adam_beta_2=0.9)
-    digits = rotated_mnist.load_data(Settings.of("cvae", **SHORT))
-    changed = dataclasses.replace(changed, num_latents=2, images_per_digit=20)
-    assert rotated_mnist.build_model(changed, digits).optimizer.global_clipnorm is None
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        (["--model=vae", "--num_inducing=8"], "--num_inducing has no effect on --model=vae"),
-        (["--model=gppvae", "--normalize_objects"], "--normalize_objects has no effect on --model=gppvae"),
-        (["--model=svigp", "--variance_bounds=1e-3,1"], "--variance_bounds has no effect on --model=svigp"),
-        (["--objective=elbo", "--tolerance=0.1"], "--tolerance has no effect on --objective=elbo"),
-        (["--beta=2"], "--beta has no effect on --objective=geco"),
-        (["--data=x.npz", "--digits=3"], "--digits has no effect on the file of --data"),
-        (["--variance_bounds=1"], "--variance_bounds takes two numbers"),
-    ],
-)
-def test_flags_without_effect_are_refused(given, message):
-    with pytest.raises(ValueError, match=message):
-        of_flags(*given)
 
 
 def test_the_order_of_an_epoch_depends_on_seed_and_epoch_alone():
