@@ -1,6 +1,8 @@
 """The models of the rotated-MNIST experiment: VAE, CVAE, GPPVAE, deep SVIGP and SVGP-VAE from the same parts."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -22,12 +24,22 @@ def build_model(settings: Settings, digits: RotatedMNIST) -> svgp.LatentModel:
         ModelFileError: if there is no model to start from.
     """
     settings.check()
-    policy = keras.config.dtype_policy()
+    if settings.objective == "original_geco":  # its multiplier leaves single precision behind
+        with _double_precision():
+            return _build(settings, digits)
+    return _build(settings, digits)
+
+
+@contextlib.contextmanager
+def _double_precision() -> Iterator[None]:
+    """Networks and metrics that are made here are in double precision."""
+    floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
     try:
-        if settings.objective == "original_geco":
-            keras.config.set_dtype_policy("float64")  # its multiplier leaves single precision behind
-        return _build(settings, digits)
+        keras.config.set_floatx("float64")
+        keras.config.set_dtype_policy("float64")
+        yield
     finally:
+        keras.config.set_floatx(floatx)
         keras.config.set_dtype_policy(policy)
 
 

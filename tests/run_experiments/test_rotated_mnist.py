@@ -5,6 +5,7 @@ import json
 import os
 
 import h5py
+import keras
 import numpy as np
 import pytest
 
@@ -144,6 +145,16 @@ def test_the_order_of_an_epoch_depends_on_seed_and_epoch_alone():
     assert not np.array_equal(first, second)
     for epoch in (first, second):
         np.testing.assert_array_equal(np.unique(epoch, axis=0), np.unique(rotated_mnist.aux_of(digits.train), axis=0))
+
+
+def test_the_original_geco_trains_in_double_precision_far_above_what_single_precision_holds():
+    settings = dataclasses.replace(SMALL, objective="original_geco", clip_norm=None)
+    digits = rotated_mnist.load_data(settings)
+    model = rotated_mnist.build_model(settings, digits)
+    assert keras.config.floatx() == keras.config.dtype_policy().name == "float32"
+    model.objective._log_multiplier.assign(110.0)  # exp(110) is 6e47
+    history = model.fit(rotated_mnist.batches(settings, digits.train, 64, 0), steps_per_epoch=2, epochs=1, verbose=0)
+    assert 1e44 < history.history["loss"][0] < np.inf
 
 
 @pytest.mark.parametrize(("start", "m"), [("k_means", 12), ("greedy", 12), ("grid", 32), ("kde", 24)])
