@@ -25,7 +25,7 @@ def epochs(results_dir: str) -> str:
     shares = ("share_of_networks", "share_of_gp", "share_of_reading", "share_of_the_rest")
     rows = [
         [row["experiment"], f"{row['whole_ms']:,.1f}", f"{row['seconds_per_epoch']:,.2f}",
-         f"{row['images_per_second']:,.0f}", *(_percent(row, share) for share in shares)]
+         f"{row['images_per_second']:,.0f}", *(f"{100 * row[share]:.0f} %" for share in shares)]
         for row in report["rows"]
     ]  # fmt: skip
     header = ["experiment", "ms per step", "s per epoch", "images per s", "networks", "GP", "reading", "the rest"]
@@ -36,10 +36,6 @@ def epochs(results_dir: str) -> str:
         "noise can make a small one negative."
     )
     return f"### Epochs\n\n{text}\n\n{table(header, rows)}\n\n{_origin(report)}"
-
-
-def _percent(row: dict[str, Any], share: str) -> str:
-    return f"{100 * row[share]:.0f} %" if share in row else "in the rest"  # of results before the GP was measured
 
 
 def settings(results_dir: str) -> str:
@@ -206,7 +202,9 @@ def _ranges(axis: str, rows: list[dict[str, Any]]) -> str:
 
 def _origin(report: dict[str, Any]) -> str:
     made_by = report["made_by"]
-    return f"{made_by['processors']} processors, commit {made_by['commit'][:12]}: `{made_by.get('command', '')}`."
+    machine = f" ({made_by['machine']})" if "machine" in made_by else ""
+    origin = f"{made_by['processors']} processors{machine}, commit {made_by['commit'][:12]}"
+    return f"{origin}: `{made_by.get('command', '')}`." + (f" {report['note']}" if "note" in report else "")
 
 
 def _main(_: list[str]) -> None:

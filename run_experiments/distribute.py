@@ -6,12 +6,14 @@ folder: figures and evaluations call for sums over all workers, so none may leav
 
 import contextlib
 import dataclasses
+import hashlib
 import json
 import os
 import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import tensorflow as tf
 from absl import flags
@@ -21,6 +23,8 @@ from svgp_vae_tf.models import replicas
 
 NAMES = ("none", "mirrored", "multi_worker")
 SECONDS_TO_MEET = 600
+PATHS = ("data", "mnist_path", "sheets", "start_from")
+"""Settings that may differ between machines."""
 EXAMPLE = '{"cluster": {"worker": ["127.0.0.1:4001", "127.0.0.1:4002"]}, "task": {"type": "worker", "index": 0}}'
 
 
@@ -66,18 +70,25 @@ class Team:
         """Keras' `verbose`: one process is enough to watch."""
         return wanted if self.chief else 0
 
-    def check_start(self, step: int) -> None:
-        """See that all start from the same step.
+    def check_start(self, step: int, settings: dict[str, Any]) -> None:
+        """See that all start from the same step, with the same settings but for paths.
 
         Raises:
             RunFolderError: if they do not, as without a folder that all can read.
         """
         if not replicas.several_workers(self.strategy):
             return
-        count = self.strategy.num_replicas_in_sync
-        total = self.strategy.reduce(tf.distribute.ReduceOp.SUM, tf.constant(step, tf.int64), axis=None)
-        if int(total) != step * count:
+        if not self._same_for_all(step):
             raise run_folder.RunFolderError("workers start from different steps: all must see the same --output_dir")
+        shared = {name: value for name, value in settings.items() if name not in PATHS}
+        text = json.dumps(shared, sort_keys=True).encode()
+        if not self._same_for_all(int.from_bytes(hashlib.sha256(text).digest()[:5], "big")):
+            raise run_folder.RunFolderError("workers have different settings: start all with the same flags")
+
+    def _same_for_all(self, number: int) -> bool:
+        count = self.strategy.num_replicas_in_sync
+        total = self.strategy.reduce(tf.distribute.ReduceOp.SUM, tf.constant(number, tf.int64), axis=None)
+        return int(total) == number * count
 
 
 @contextlib.contextmanager
@@ -142,6 +153,8 @@ def _meet(task: int, workers: list[str]) -> tf.distribute.Strategy:
     timer.start()
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
+    except tf.errors.OpError as error:
+        raise ValueError(f"this worker cannot listen at its address {workers[task]}; is it in use?") from error
     finally:
         timer.cancel()
 

@@ -145,7 +145,7 @@ def run(
             load_checkpoint(model, folder.checkpoint)
             folder.check_history(callbacks.steps_done(model))
         start = callbacks.steps_done(model)
-        team.check_start(start)
+        team.check_start(start, dataclasses.asdict(settings))
         if start < settings.steps:
             _train(model, settings, folder, test, start, team.verbose(verbose))
         return _report(model, settings, folder, test)

@@ -165,11 +165,12 @@ def run(
         if isinstance(model, svgp.GPPVAE):
             model.hold(aux_of(digits.train), images_of(digits.train))
         folder = team.folder(output_dir, resume)
-        folder.start(dataclasses.asdict(settings), data_digest=run_folder.digest(*sum(digits[:3], ()), digits.pca))
+        digest = run_folder.digest(*sum(digits[:3], ()), digits.pca)
+        folder.start(dataclasses.asdict(settings), data_digest=digest)
         if resume and os.path.exists(folder.checkpoint):
             load_checkpoint(model, folder.checkpoint)
             folder.check_history(callbacks.steps_done(model), NEEDED)
-        team.check_start(callbacks.steps_done(model))
+        team.check_start(callbacks.steps_done(model), dataclasses.asdict(settings) | {"digest": digest})
         _train(model, settings, folder, digits, team.verbose(verbose))
         return _report(model, settings, folder, digits)
 

@@ -146,7 +146,19 @@ def provenance() -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {name: metadata.version(name) for name in PACKAGES},
         "processors": os.cpu_count(),
+        "machine": machine(),
     }
+
+
+def machine() -> str:
+    """Processor and memory, where Linux tells."""
+    try:
+        with open("/proc/cpuinfo") as file:
+            names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+        gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    except (OSError, ValueError):
+        return platform.machine()
+    return f"{names[0] if names else platform.machine()}, {gigabytes:.0f} GB"
 
 
 def without_folders(command: str) -> str:

@@ -125,7 +125,7 @@ def _run(
     if going_on:
         load_checkpoint(model, folder.checkpoint)
         folder.check_history(callbacks.steps_done(model), ("epoch", "mse", "seconds_per_epoch"))
-    team.check_start(callbacks.steps_done(model))
+    team.check_start(callbacks.steps_done(model), dataclasses.asdict(settings) | {"digest": sprites.digest()})
     _train(model, settings, folder, sprites, team.verbose(verbose))
     return _report(model, settings, folder, sprites)
 

@@ -16,6 +16,10 @@ _register = keras.saving.register_keras_serializable(package="svgp_vae_tf")
 class Likelihood(keras.layers.Layer):
     """Base of the likelihoods. Independent over all entries of an observation, given the decoder's output."""
 
+    def __init__(self, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.built = True
+
     def log_prob(self, outputs: tf.Tensor, observations: tf.Tensor) -> tf.Tensor:
         """``log p(y | outputs)`` entry by entry; both arguments and the result have one shape."""
         raise NotImplementedError
@@ -79,7 +83,6 @@ class Gaussian(Likelihood):
         self._log_stddev = self.add_weight(
             name="log_stddev", shape=(), initializer=keras.initializers.Constant(np.log(stddev)), trainable=train_stddev
         )
-        self.built = True
 
     @property
     def stddev(self) -> tf.Tensor:

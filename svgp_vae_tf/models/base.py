@@ -11,8 +11,6 @@ from svgp_vae_tf.models import checks, replicas
 from svgp_vae_tf.models.prediction import PredictiveModel
 from svgp_vae_tf.objectives import ELBO, Objective
 
-NO_WEIGHTS = "weights of data have no meaning for a Gaussian process; leave data out instead"
-
 
 @keras.saving.register_keras_serializable(package="svgp_vae_tf")
 class LatentModel(replicas.ReplicaTrainer, PredictiveModel):
@@ -39,9 +37,10 @@ class LatentModel(replicas.ReplicaTrainer, PredictiveModel):
         for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
             if kwargs.get(name) is not None:
                 raise ValueError(f"a model has no {name} to set: `objective` is what training minimises")
-        super().compile(optimizer=optimizer, **kwargs)
+        with self.distribute_strategy.scope():
+            super().compile(optimizer=optimizer, **kwargs)
+            self.objective = ELBO() if objective is None else objective
         self.check_replicas()
-        self.objective = ELBO() if objective is None else objective
 
     def fit(self, x: Any = None, y: Any = None, **kwargs) -> keras.callbacks.History:
         """Train with Keras' `fit`.
@@ -55,8 +54,7 @@ class LatentModel(replicas.ReplicaTrainer, PredictiveModel):
             DataError: for data of wrong shapes, or that are not finite.
             WorkerLostError: when another worker dies.
         """
-        if kwargs.get("class_weight") is not None:
-            raise checks.DataError(NO_WEIGHTS)
+        _refuse_weights(kwargs)
         x, y = self._checked(x, y, check_num_data=not kwargs.get("validation_split"))
         if checks.is_array_like(x):
             self.prior.check_training(tuple(self.features(x).shape))
@@ -70,6 +68,11 @@ class LatentModel(replicas.ReplicaTrainer, PredictiveModel):
         finally:
             self.evidence.clear()  # a callback may have conditioned, with the weights of its time
 
+    def check_replicas(self) -> None:
+        super().check_replicas()
+        if self.num_replicas > 1:
+            self.prior.check_replicas()
+
     def train_on_batch(self, *args, **kwargs) -> Any:
         """Keras' `train_on_batch`; like `fit` it clears the posterior."""
         if self.num_replicas > 1:
@@ -77,8 +80,15 @@ class LatentModel(replicas.ReplicaTrainer, PredictiveModel):
         self.evidence.clear()
         return super().train_on_batch(*args, **kwargs)
 
+    def test_on_batch(self, *args, **kwargs) -> Any:
+        """Keras' `test_on_batch`."""
+        if self.num_replicas > 1:
+            raise ValueError("test_on_batch would give each replica the whole batch: call evaluate")
+        return super().test_on_batch(*args, **kwargs)
+
     def evaluate(self, x: Any = None, y: Any = None, **kwargs) -> Any:
         """Loss and ELBO terms on data, with Keras' `evaluate`. Arguments as in `fit`."""
+        _refuse_weights(kwargs)
         x, y = self._checked(x, y, check_num_data=False)
         with checks.graph_errors_in_one_line(), replicas.lost_workers_in_one_line(self.distribute_strategy):
             x, y, kwargs = self.split_for_evaluate(x, y, kwargs)
@@ -155,12 +165,20 @@ class LatentModel(replicas.ReplicaTrainer, PredictiveModel):
         self.optimizer.build(self.trainable_variables)
 
 
+def _refuse_weights(kwargs: dict[str, Any]) -> None:
+    """Raise DataError for weights of data among the arguments of `fit` or `evaluate`."""
+    held_out = kwargs.get("validation_data")
+    weighted = isinstance(held_out, tuple | list) and len(held_out) > 2 and held_out[2] is not None
+    if weighted or any(kwargs.get(name) is not None for name in ("class_weight", "sample_weight")):
+        raise checks.DataError(checks.NO_WEIGHTS)
+
+
 def _unpack(data: Any) -> tuple[Any, tf.Tensor]:
     aux, observations, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
     if observations is None:
         raise checks.DataError("a batch needs auxiliary data and observations: (aux, observations)")
     if sample_weight is not None:
-        raise checks.DataError(NO_WEIGHTS)
+        raise checks.DataError(checks.NO_WEIGHTS)
     return aux, observations
 
 

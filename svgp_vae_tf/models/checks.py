@@ -13,6 +13,7 @@ from svgp_vae_tf.errors import DataError
 
 FLOAT32_RESOLUTION = 2.0**-24
 
+NO_WEIGHTS = "weights of data have no meaning for a Gaussian process; leave data out instead"
 NOT_FINITE = "the loss is not finite: look for NaN in the data or lower the learning rate"
 """What training says when it cannot go on."""
 
@@ -73,11 +74,13 @@ def observations_spec(dataset: tf.data.Dataset) -> tf.TensorSpec:
     """What a data set says of the observations in its batches.
 
     Raises:
-        DataError: if it does not give pairs.
+        DataError: if it does not give pairs, or weights beside them.
     """
     spec = dataset.element_spec
     if not isinstance(spec, tuple) or len(spec) < 2:
         raise DataError("a data set must give pairs (aux, observations)")
+    if len(spec) > 2:
+        raise DataError(NO_WEIGHTS)
     return tree.flatten(spec[1])[0]
 
 

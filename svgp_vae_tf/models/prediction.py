@@ -18,7 +18,7 @@ from svgp_vae_tf.models.core import LatentCore
 from svgp_vae_tf.priors.base import Evidence
 
 CHUNK = 256
-"""Series, or points of one data set, that go through the networks at a time."""
+"""Series, or points of one data set, that go through the networks at a time, unless a prior asks for more."""
 
 
 class LatentMoments(NamedTuple):
@@ -33,25 +33,25 @@ class PredictiveModel(LatentCore):
 
     # ---- the data a posterior is given ----
 
-    def condition(self, aux: Any, observations: Any = None, batch_size: int = CHUNK) -> None:
+    def condition(self, aux: Any, observations: Any = None, batch_size: int | None = None) -> None:
         """Give the posterior these data in the place of any before.
 
         Args:
             aux: auxiliary data, or a `tf.data.Dataset` of (aux, observations) batches.
             observations: what was observed there.
-            batch_size: how many examples to hold in memory at a time.
+            batch_size: how many examples to hold in memory at a time; by default 256, or m inducing points if more.
 
         Raises:
             DataError: for data of wrong shapes, or that are not finite.
         """
         self.evidence.set(self._gather(aux, observations, batch_size))
 
-    def update(self, aux: Any, observations: Any = None, batch_size: int = CHUNK) -> None:
+    def update(self, aux: Any, observations: Any = None, batch_size: int | None = None) -> None:
         """Add data to the posterior; the same as having conditioned on all at once. Arguments as in `condition`."""
         old = self.evidence.get()
         self.evidence.set(self.prior.merge(old, self._same_series(old, self._gather(aux, observations, batch_size))))
 
-    def forget(self, aux: Any, observations: Any = None, batch_size: int = CHUNK) -> None:
+    def forget(self, aux: Any, observations: Any = None, batch_size: int | None = None) -> None:
         """Take data out of the posterior that it was given before. Arguments as in `condition`.
 
         A sparse posterior keeps sums alone: it refuses data that it cannot have been given, but cannot notice all.
@@ -59,7 +59,7 @@ class PredictiveModel(LatentCore):
         old = self.evidence.get()
         self.evidence.set(self.prior.remove(old, self._same_series(old, self._gather(aux, observations, batch_size))))
 
-    def _gather(self, aux: Any, observations: Any, batch_size: int) -> Evidence:
+    def _gather(self, aux: Any, observations: Any, batch_size: int | None) -> Evidence:
         parts = []
         total, first = None, True
         for aux_part, observations_part in self._chunks(aux, observations, batch_size):
@@ -91,28 +91,41 @@ class PredictiveModel(LatentCore):
             )
         return new
 
-    def _chunks(self, aux: Any, observations: Any, batch_size: int) -> Iterator[tuple[Any, Any]]:
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    def _chunk(self, batch_size: int | None) -> int:
+        """A number of examples that was given, checked, or the default."""
+        if batch_size is None:
+            return max(CHUNK, self.prior.least_chunk)
+        if not isinstance(batch_size, int | np.integer) or batch_size < 1:
+            raise ValueError(f"batch_size must be a whole number of at least 1, got {batch_size}")
+        return int(batch_size)
+
+    def _chunks(self, aux: Any, observations: Any, batch_size: int | None) -> Iterator[tuple[Any, Any]]:
+        size = self._chunk(batch_size)
         if isinstance(aux, tf.data.Dataset):
+            if observations is not None:
+                raise checks.DataError("a data set gives its own observations: leave out the other argument")
+            if aux.cardinality() == tf.data.INFINITE_CARDINALITY:
+                raise checks.DataError("the data set never ends, as after repeat(): give each datum once")
             checks.observations_spec(aux)
             for aux_part, observations_part, *_ in aux:
                 self._ensure_built(observations_part.shape)
                 self._check_arrays(aux_part, observations_part)
                 yield aux_part, observations_part
             return
+        if not checks.is_array_like(aux):
+            raise checks.DataError(f"data must be arrays or a tf.data.Dataset, not a {type(aux).__name__}")
         if observations is None:
             raise checks.DataError("observations are missing: give aux and observations")
         aux, observations = self._check_arrays(aux, observations)
         self._ensure_built(observations.shape)
         aux = self.auxiliary.prepare(aux)
-        for start in range(0, len(observations), batch_size):
-            part = slice(start, start + batch_size)
+        for start in range(0, len(observations), size):
+            part = slice(start, start + size)
             yield tree.map_structure(lambda a, part=part: a[part], aux), tf.constant(observations[part])
 
     # ---- latents and observations at the data themselves ----
 
-    def infer(self, aux: Any, observations: Any, batch_size: int = CHUNK) -> LatentMoments:
+    def infer(self, aux: Any, observations: Any, batch_size: int | None = None) -> LatentMoments:
         """Posterior of the latents at observed points.
 
         For series, each given its own points alone. For one GP over a data set, given the conditioned data.
@@ -122,20 +135,21 @@ class PredictiveModel(LatentCore):
         parts = [self.posterior(*chunk) for chunk in self._chunks(aux, observations, batch_size)]
         return LatentMoments(np.concatenate([q.mean for q in parts]), np.concatenate([q.variance for q in parts]))
 
-    def reconstruct(self, aux: Any, observations: Any, batch_size: int = CHUNK) -> np.ndarray:
+    def reconstruct(self, aux: Any, observations: Any, batch_size: int | None = None) -> np.ndarray:
         """Mean observations at the posterior mean of the latents of observed points (see `infer`)."""
+        size = self._chunk(batch_size)
         mean = self.infer(aux, observations, batch_size).mean
         aux = self._checked_aux(aux)
         parts = []
-        for start in range(0, len(mean), batch_size):
-            part = slice(start, start + batch_size)
+        for start in range(0, len(mean), size):
+            part = slice(start, start + size)
             features = self.features(tree.map_structure(lambda a, part=part: np.asarray(a)[part], aux))
             parts.append(self._decode_mean(mean[part], features).numpy())
         return np.concatenate(parts)
 
     # ---- new inputs ----
 
-    def predict(self, x: Any, batch_size: int = CHUNK, **kwargs) -> np.ndarray:
+    def predict(self, x: Any, batch_size: int | None = None, **kwargs) -> np.ndarray:
         """Mean observations at new auxiliary inputs: the decoded posterior mean of the latents.
 
         Args:
@@ -148,8 +162,8 @@ class PredictiveModel(LatentCore):
             DataError: for inputs of a wrong shape, or that are not finite.
         """
         aux, series = self._check_new(x)
-        # a data set of our own, for Keras would round the inputs to single precision
-        dataset = tf.data.Dataset.from_tensor_slices({"aux": aux, "series": series}).batch(batch_size)
+        dataset = tf.data.Dataset.from_tensor_slices({"aux": aux, "series": series})
+        dataset = dataset.batch(self._chunk(batch_size))  # of our own, for Keras would round the inputs
         if replicas.several_workers(self.distribute_strategy):  # each for itself, so that none waits for another
             return np.concatenate([self.predict_step(batch).numpy() for batch in dataset])
         return super().predict(dataset, **kwargs)
@@ -164,12 +178,13 @@ class PredictiveModel(LatentCore):
         mean, _ = self.prior.predict(self._evidence_of(series), features)
         return self._decode_mean(mean, features)
 
-    def predict_latent(self, aux: Any, batch_size: int = CHUNK) -> LatentMoments:
+    def predict_latent(self, aux: Any, batch_size: int | None = None) -> LatentMoments:
         """Posterior mean and variance of the latents at new auxiliary inputs. Arguments and errors as `predict`."""
         aux, series = self._check_new(aux)
+        size = self._chunk(batch_size)
         means, variances = [], []
-        for start in range(0, len(series), batch_size):
-            part = slice(start, start + batch_size)
+        for start in range(0, len(series), size):
+            part = slice(start, start + size)
             features = self.features(tree.map_structure(lambda a, part=part: a[part], aux))
             mean, variance = self.prior.predict(self._evidence_of(tf.constant(series[part])), features)
             means.append(mean.numpy())

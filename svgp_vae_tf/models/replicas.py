@@ -64,20 +64,11 @@ class ReplicaTrainer(keras.Model):
             logs = strategy.run(step, args=(iterator.get_next(),))
             return tree.map_structure(lambda value: strategy.experimental_local_results(value)[0], logs)
 
-        def steps(iterator: Any) -> dict[str, tf.Tensor]:
-            logs = one_step(iterator)
-            for _ in range(self.steps_per_execution - 1):
-                try:
-                    logs = one_step(iterator)
-                except tf.errors.OutOfRangeError:
-                    break
-            return logs
-
-        return steps
+        return one_step
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
-        """Keras' would fail on batches of unequal parts; with several replicas all is built before."""
-        if self.num_replicas == 1:
+        """Keras' would call the model, which must be conditioned first, and would fail on batches of unequal parts."""
+        if not self.built:
             super()._maybe_symbolic_build(iterator=iterator, data_batch=data_batch)
         elif self.optimizer is not None and not self.optimizer.built:
             with self.distribute_strategy.scope():
@@ -87,6 +78,9 @@ class ReplicaTrainer(keras.Model):
         """Raise ValueError for settings that several replicas cannot share."""
         if self.num_replicas == 1:
             return
+        self._check_scope()
+        if self.steps_per_execution != 1:
+            raise ValueError(f"{self.num_replicas} replicas gain nothing by steps_per_execution: leave it out")
         if self.jit_compile is True:
             raise ValueError(f"XLA cannot sum over {self.num_replicas} replicas: leave out jit_compile=True")
         if self.run_eagerly:
@@ -97,6 +91,16 @@ class ReplicaTrainer(keras.Model):
             raise ValueError(
                 "several replicas cannot clip gradients that are scaled or accumulated: leave out one of the two"
             )
+
+    def _check_scope(self) -> None:
+        """Raise ValueError for a variable that the strategy does not know: replicas would each change it."""
+        known = self.distribute_strategy.extended.variable_created_in_scope
+        for variable in [*self.variables, *self.optimizer.variables]:
+            if not known(variable.value):
+                raise ValueError(
+                    f"{variable.path} was made outside of the strategy's scope: make networks, kernel, likelihood, "
+                    "auxiliary, objective, optimizer and model inside `with strategy.scope():`"
+                )
 
     def split_for_fit(self, x: Any, y: Any, kwargs: dict[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
         """Arguments of `fit` with data that are split over the replicas."""

@@ -86,6 +86,14 @@ class Prior(keras.layers.Layer):
     def check_training(self, features_shape: tuple[int | None, ...]) -> None:
         """Raise ValueError if features of this shape cannot be trained on."""
 
+    def check_replicas(self) -> None:
+        """Raise ValueError if the posterior of a batch cannot be had from parts of it on several replicas."""
+
+    @property
+    def least_chunk(self) -> int:
+        """How many points must be predicted at a time for the work that any number of them takes not to prevail."""
+        return 1
+
     def check_latents(self, num_latents: int) -> None:
         """Raise ValueError if the prior is not for this number of latent channels."""
 

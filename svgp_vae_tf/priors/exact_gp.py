@@ -74,6 +74,10 @@ class ExactGP(Prior):
     def check(self, features_shape: tuple[int | None, ...]) -> None:
         self.kernel.check_features(features_shape[-1])
 
+    def check_replicas(self) -> None:
+        if self.num_data is not None:
+            raise ValueError("an exact GP over a data set cannot be split over replicas; use a sparse one")
+
     def check_latents(self, num_latents: int) -> None:
         self.kernel.check_latents(num_latents)
 

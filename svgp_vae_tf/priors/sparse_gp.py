@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from svgp_vae_tf.distribution import num_replicas, sum_over_replicas
+from svgp_vae_tf.distribution import sum_over_replicas
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.kernels import Kernel
 from svgp_vae_tf.math import gaussians, linalg, sparse_posterior
@@ -91,10 +91,6 @@ class SparseGP(Prior):
         stats = sparse_posterior.statistics(v, y, s2)
         batch = tf.cast(tf.shape(y)[-1], y.dtype)
         if self.num_data is not None:  # one GP over all replicas' data
-            if self.bound == "titsias" and num_replicas() > 1:
-                raise ValueError(
-                    "the titsias bound of one GP over a data set cannot be split over replicas; use hensman"
-                )
             stats, batch = (
                 sparse_posterior.Statistics(*(sum_over_replicas(x) for x in stats)),
                 sum_over_replicas(batch),
@@ -130,12 +126,16 @@ class SparseGP(Prior):
         return Evidence(tuple(a + b for a, b in zip(old.arrays, new.arrays, strict=True)))
 
     def remove(self, old: Evidence, gone: Evidence) -> Evidence:
-        left = Evidence(tuple(a - b for a, b in zip(old.arrays, gone.arrays, strict=True)))
-        # S is positive semi-definite; where the rest is not, something was taken out that was never in
-        smallest = tf.reduce_min(tf.linalg.eigvalsh(left.arrays[0]), axis=-1)
-        if tf.reduce_any(smallest < -1e-6 * (1.0 + tf.linalg.trace(old.arrays[0]))):
+        precision, shift = (a - b for a, b in zip(old.arrays, gone.arrays, strict=True))
+        # S is positive semi-definite; where the rest clearly is not, something was taken out that was never in
+        values, directions = tf.linalg.eigh(precision)
+        if tf.reduce_any(values[..., 0] < -1e-6 * (1.0 + tf.linalg.trace(old.arrays[0]))):
             raise DataError("cannot forget data that the posterior was not given")
-        return left
+        # where it is by rounding, nothing is left but rounding: the prior
+        left = tf.where(values > 0.0, values, 0.0)[..., tf.newaxis, :] * directions
+        kept = tf.linalg.matvec(directions, shift, transpose_a=True)
+        kept = tf.linalg.matvec(directions, tf.where(values > 0.0, kept, 0.0))
+        return Evidence((tf.linalg.matmul(left, directions, transpose_b=True), kept))
 
     def predict(self, evidence: Evidence, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         v, k_diagonal = self._project(features)
@@ -159,6 +159,14 @@ class SparseGP(Prior):
         num_inputs, m = features_shape[-2], self.inducing_points.shape[-2]
         if self.num_data is None and not self.train_inducing_points and num_inputs is not None and m > num_inputs:
             raise ValueError(f"{m} fixed inducing points are more than the {num_inputs} points of a series")
+
+    def check_replicas(self) -> None:
+        if self.bound == "titsias" and self.num_data is not None:
+            raise ValueError("the titsias bound of one GP over a data set cannot be split over replicas; use hensman")
+
+    @property
+    def least_chunk(self) -> int:
+        return 1 if self.num_data is None else int(self.inducing_points.shape[-2])  # against factors of m x m matrices
 
     def check_latents(self, num_latents: int) -> None:
         self.kernel.check_latents(num_latents)

@@ -178,6 +178,58 @@ def test_fit_clears_the_posterior():
         model.predict(problems.series()[0], verbose=0)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (lambda x, y: (tf.data.Dataset.from_tensors((x, y)).repeat(),), "never ends, as after repeat"),
+        (lambda x, y: (tf.data.Dataset.from_tensors((x, y)), y), "gives its own observations"),
+        (lambda x, y: (tf.data.Dataset.from_tensors((x, y, y)),), "weights of data have no meaning"),
+        (lambda x, y: (iter([(x, y)]),), "arrays or a tf.data.Dataset, not a list_iterator"),
+        (lambda x, y: (x, y, 0), "batch_size must be a whole number of at least 1, got 0"),
+        (lambda x, y: (x, y, 2.5), "batch_size must be a whole number"),
+    ],
+)
+def test_data_that_cannot_be_conditioned_on_are_refused_in_one_line(arguments, message):
+    model = conditioned("hensman", N)
+    x = new_inputs(N)
+    before = model.predict_latent(x).mean
+    with pytest.raises(ValueError, match=message) as caught:
+        model.condition(*arguments(*problems.data_set()))
+    assert "\n" not in str(caught.value)
+    np.testing.assert_array_equal(model.predict_latent(x).mean, before)
+
+
+@pytest.mark.parametrize("question", ["predict", "predict_latent"])
+def test_predictions_check_their_chunks(question):
+    model = conditioned("hensman", N)
+    with pytest.raises(ValueError, match="batch_size must be a whole number of at least 1, got -1"):
+        getattr(model, question)(new_inputs(N), batch_size=-1)
+
+
+def test_chunks_are_no_smaller_than_the_number_of_inducing_points():
+    model = make("hensman", N)
+    assert model._chunk(None) == 256
+    model.prior.__class__ = type("Large", (type(model.prior),), {"least_chunk": 999})
+    assert model._chunk(None) == 999
+    assert model._chunk(7) == 7
+
+
+def test_weights_of_data_are_refused():
+    model, (x, y) = make("hensman"), problems.series()
+    model.compile("sgd")
+    weights = np.ones(len(x))
+    weighted = tf.data.Dataset.from_tensor_slices((x, y, weights)).batch(4)
+    for call in (
+        lambda: model.fit(x, y, sample_weight=weights, verbose=0),
+        lambda: model.fit(x, y, validation_data=(x, y, weights), verbose=0),
+        lambda: model.fit(weighted, verbose=0),
+        lambda: model.evaluate(x, y, sample_weight=weights, verbose=0),
+        lambda: model.evaluate(weighted, verbose=0),
+    ):
+        with pytest.raises(svgp.DataError, match="weights of data have no meaning"):
+            call()
+
+
 def test_a_stranger_cannot_be_forgotten():
     model = conditioned("gpvae", N)
     with pytest.raises(svgp.DataError, match="never conditioned on"):

@@ -206,6 +206,22 @@ def test_evidence_of_series_merges_and_parts(make):
     assert_same_predictions(prior, prior.remove(merged, second), first, new)
 
 
+def test_a_sparse_gp_that_forgets_all_but_rounding_is_near_its_prior():
+    """Networks in single precision give other roundings in other chunks."""
+    prior = sparse()
+    precise = np.full_like(VARIANCE, 1e-10)
+    rounding = 1.0 + 1e-7 * np.random.default_rng(1).normal(size=VARIANCE.shape)
+    whole, gone = prior.condition(FEATURES, MEAN, precise), prior.condition(FEATURES, MEAN, precise * rounding)
+    left = prior.remove(whole, gone)
+    assert np.linalg.eigvalsh(np.asarray(whole.arrays[0]) - gone.arrays[0]).min() < -1.0  # I + S has no factor
+    assert np.linalg.eigvalsh(left.arrays[0]).min() > -1e-9
+    mean, variance = prior.predict(left, NEW)
+    assert np.isfinite(mean).all()
+    close(np.minimum(variance, 1.3**2), variance, rtol=1e-6)  # no more than the prior's
+    with pytest.raises(DataError, match="cannot forget"):
+        prior.remove(gone, prior.condition(FEATURES + 0.5, MEAN, precise))
+
+
 # Exact GP.
 
 

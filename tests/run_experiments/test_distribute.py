@@ -53,7 +53,7 @@ def test_one_device_alone(tmp_path):
     with distribute.team("none") as team:
         assert team.strategy is tf.distribute.get_strategy()
         assert team.verbose(2) == 2
-        team.check_start(3)
+        team.check_start(3, {"steps": 4})
         assert team.folder(str(tmp_path / "run"), resume=False).path == str(tmp_path / "run")
 
 
@@ -61,6 +61,49 @@ def test_mirrored_without_a_gpu_says_so(capsys):
     with distribute.team("mirrored") as team:
         assert team.strategy.num_replicas_in_sync == len(tf.config.list_logical_devices("CPU"))
     assert "trains on 1 CPU(s)" in capsys.readouterr().out
+
+
+def test_workers_that_differ_are_refused(monkeypatch):
+    class Sum:
+        """A strategy of two workers, the other of which has this number."""
+
+        num_replicas_in_sync = 2
+        other = 0
+
+        def reduce(self, op, value, axis):
+            return value + self.other
+
+    team = distribute.Team(Sum(), True, "")
+    monkeypatch.setattr(distribute.replicas, "several_workers", lambda strategy: True)
+    with pytest.raises(run_folder.RunFolderError, match="different steps"):
+        team.check_start(3, {})
+    assert not team._same_for_all(7)
+    Sum.other = 7
+    assert team._same_for_all(7)
+    asked = []
+    monkeypatch.setattr(distribute.Team, "_same_for_all", lambda self, number: asked.append(number) or len(asked) < 2)
+    with pytest.raises(run_folder.RunFolderError, match="different settings"):
+        team.check_start(3, {"steps": 4, "data": "a"})
+    numbers = [asked[1]]
+    for settings in ({"steps": 4, "data": "b"}, {"steps": 5, "data": "a"}):
+        asked.clear()
+        with pytest.raises(run_folder.RunFolderError):
+            team.check_start(3, settings)
+        numbers.append(asked[1])
+    assert numbers[0] == numbers[1] != numbers[2]  # where the data are may differ
+
+
+def test_an_address_in_use_is_refused_in_one_line(monkeypatch):
+    def fail():
+        raise tf.errors.UnknownError(None, None, "Could not start gRPC server")
+
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", fail)
+    monkeypatch.setenv("TF_CONFIG", tf_config())
+    with (
+        pytest.raises(ValueError, match="cannot listen at its address 127.0.0.1:4002"),
+        distribute.team("multi_worker"),
+    ):
+        pass
 
 
 def test_workers_but_the_chief_write_elsewhere_and_begin_with_what_the_chief_has(tmp_path):
