@@ -1,1 +1,1 @@
-"""Data sets of the experiments: NumPy and tf.data only, never the models."""
+"""Data sets of the experiments: arrays, files and tf.data, never the models."""

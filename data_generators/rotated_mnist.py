@@ -283,7 +283,7 @@ def _main(_: list[str]) -> None:
         digits = [int(digit) for digit in _DIGITS.value.replace(",", "")]
         data = rotated(
             *load_digits(_MNIST_PATH.value, _SOURCE.value), digits, _IMAGES.value, _ANGLES.value, _HELD_OUT.value,
-            _DROP.value, seed=_SEED.value, eval_shuffle=_EVAL_SHUFFLE.value,
+            _DROP.value, num_scores=_SCORES.value, seed=_SEED.value, eval_shuffle=_EVAL_SHUFFLE.value,
         )  # fmt: skip
         save(_OUTPUT.value, data)
     except (ValueError, OSError) as error:
@@ -301,6 +301,7 @@ if __name__ == "__main__":
     _ANGLES = flags.DEFINE_integer("num_angles", 16, "Angles in the full circle.", lower_bound=2)
     _HELD_OUT = flags.DEFINE_float("held_out_angle", None, "In degrees; drawn by default.")
     _DROP = flags.DEFINE_float("drop_rate", 0.25, "Share of training and test images left out.")
+    _SCORES = flags.DEFINE_integer("num_scores", 8, "Principal component scores of an object.", lower_bound=1)
     _SEED = flags.DEFINE_integer("seed", 0, "Of all draws.")
     _EVAL_SHUFFLE = flags.DEFINE_bool("eval_shuffle", False, "Shuffle the evaluation split; changes later draws.")
     app.run(_main)

@@ -77,6 +77,14 @@ def cosine(
     return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
 
 
+def adam(
+    plan: list[Phase], first: float, last: float, beta_2: float, clip_norm: float | None
+) -> keras.optimizers.Optimizer:
+    """Adam with a learning rate that falls along `cosine`, and epsilon as the paper had it; inf clips nothing."""
+    clip = None if clip_norm is None or math.isinf(clip_norm) else clip_norm
+    return keras.optimizers.Adam(cosine(plan, first, last), beta_2=beta_2, epsilon=1e-8, global_clipnorm=clip)
+
+
 class Pace(keras.callbacks.Callback):
     """Adds to the logs: passes done, training seconds per pass (no evaluations), images per second, peak memory.
 

@@ -25,3 +25,9 @@ def fill(readme: str, tables: str) -> str:
     before, rest = readme.split(BEGIN)
     _, after = rest.split(END)
     return f"{before}{BEGIN}\n{tables}\n{END}{after}"
+
+
+def missing(report: dict[str, Any]) -> str:
+    """A sentence on the runs that a report was made without; empty if there are none."""
+    names = report.get("missing", [])
+    return f" Not run: {', '.join(names)}." if names else ""

@@ -142,28 +142,13 @@ def run(
         folder.start(dataclasses.asdict(settings), ("steps",) if settings.final_learning_rate is None else ())
         test = data.videos(settings.num_test_videos, settings.num_frames, settings.data_length_scale, TEST_SEED)
         if resume and os.path.exists(folder.checkpoint):
-            load_checkpoint(model, folder.checkpoint)
+            folder.load_checkpoint(model)
             folder.check_history(callbacks.steps_done(model))
         start = callbacks.steps_done(model)
         team.check_start(start, dataclasses.asdict(settings))
         if start < settings.steps:
             _train(model, settings, folder, test, start, team.verbose(verbose))
         return _report(model, settings, folder, test)
-
-
-def load_checkpoint(model: svgp.LatentModel, path: str) -> None:
-    """Load a checkpoint into a compiled model.
-
-    Raises:
-        RunFolderError: if the file is damaged or of another model.
-    """
-    try:
-        model.load_weights(path)
-    except Exception as error:  # Keras and h5py raise many kinds
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise run_folder.RunFolderError(
-            f"cannot resume from {path}: {reason[0]}; delete it to start the run again"
-        ) from error
 
 
 def _train(

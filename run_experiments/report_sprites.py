@@ -26,15 +26,18 @@ def unseen_characters(results_dir: str) -> str:
     rows, curves = [], []
     for name, row in report["table"].items():
         numbers = [f"{row['num_data']:,}", f"{row['epochs']:.0f}", *(f"{row[key]:.4f}" for key in ERRORS)]
-        rows.append([TITLES[name], *numbers, f"{row['seconds_per_epoch']:.0f}"])
+        rest = [f"{row['smallest_variance']:.1e}", f"{row['peak_memory_mb']:,.0f}", f"{row['data_mb']:,.0f}"]
+        rows.append([TITLES[name], *numbers, f"{row['seconds_per_epoch']:.0f}", *rest])
         points = ", ".join(f"{p['epoch']:.0f}: {p['test_mse_sampled']:.4f}" for p in report["by_epoch"][name])
         curves.append(f"{TITLES[name]} {points}")
     header = ["characters", "N", "epochs", "MSE, sampled latents", "posterior mean", "without repeats",
-              "context in the posterior", "nearest context frame", "mean character", "s per epoch"]  # fmt: skip
+              "context in the posterior", "nearest context frame", "mean character", "s per epoch", "smallest variance",
+              "peak memory (MB)", "data as bytes (MB)"]  # fmt: skip
     text = (
         f"MSE: {report['mse_definition']}. Without repeats: nor equal to a context frame, as poses of the LPC sheets "
         "repeat pictures. Seconds are of each run with the program and the load of its day (results/figure8.json names "
-        "the commits). The paper has 0.0079 ± 0.0009 after 50 epochs on the LPC sheets."
+        "the commits); learning rates fall over the epochs of a run. The paper has 0.0079 ± 0.0009 after 50 epochs on "
+        "the LPC sheets."
     )
     return (
         f"### Characters never seen (Figure 8)\n\n{text}\n\n{table(header, rows)}\n\nBy epoch, sampled latents: "

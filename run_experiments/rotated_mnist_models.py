@@ -53,9 +53,8 @@ def _build(settings: Settings, digits: RotatedMNIST) -> svgp.LatentModel:
         "num_data": len(digits.train.images),
     }
     model = _model(settings, digits, _networks(settings), shared)
-    schedule = batch_phases.cosine(plan(settings, digits), settings.learning_rate, settings.final_learning_rate)
-    clip = None if settings.clip_norm in (None, np.inf) else settings.clip_norm
-    optimizer = keras.optimizers.Adam(schedule, beta_2=settings.adam_beta_2, epsilon=1e-8, global_clipnorm=clip)
+    rates = settings.learning_rate, settings.final_learning_rate
+    optimizer = batch_phases.adam(plan(settings, digits), *rates, settings.adam_beta_2, settings.clip_norm)
     model.compile(optimizer, objective=_objective(settings))
     model.optimizer.build(model.trainable_variables)
     return model

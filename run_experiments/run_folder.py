@@ -66,6 +66,20 @@ class RunFolder:
         model.save(partial)
         os.replace(partial, self.model)
 
+    def load_checkpoint(self, model: keras.Model) -> None:
+        """Load the checkpoint into a compiled model.
+
+        Raises:
+            RunFolderError: if the file is damaged or of another model.
+        """
+        try:
+            model.load_weights(self.checkpoint)
+        except Exception as error:  # Keras and h5py raise many kinds
+            reason = str(error).strip().splitlines() or [type(error).__name__]
+            raise RunFolderError(
+                f"cannot resume from {self.checkpoint}: {reason[0]}; delete it to start the run again"
+            ) from error
+
     def start(self, settings: dict[str, Any], may_change: tuple[str, ...] = (), data_digest: str | None = None) -> None:
         """Write config.json: the settings, a digest of the data, and where each session of the run came from.
 
@@ -80,14 +94,19 @@ class RunFolder:
             if not isinstance(before, dict) or not {"settings", "sessions"} <= set(before):
                 raise RunFolderError(f"{self.config} is not the configuration of a run")
             sessions = before["sessions"]
-            for name, value in settings.items():
-                old = before["settings"].get(name, value)
-                if name not in may_change and old != value:
-                    raise RunFolderError(f"the run in {self.path} has --{name}={old}, not {value}: resume it with that")
+            self.check_settings(settings, may_change)
             if data_digest != before.get("data_digest", data_digest):
                 raise RunFolderError(f"the run in {self.path} was trained on other data: resume it with those")
         digest = {} if data_digest is None else {"data_digest": data_digest}
         write_json(self.config, {"settings": settings, **digest, "sessions": [*sessions, provenance()]})
+
+    def check_settings(self, settings: dict[str, Any], may_change: tuple[str, ...] = ()) -> None:
+        """Raise RunFolderError if a setting differs from those of the run that is there, but for ``may_change``."""
+        before = read_json(self.config)["settings"]
+        for name, value in json.loads(json.dumps(settings)).items():
+            old = before.get(name, value)
+            if name not in may_change and old != value:
+                raise RunFolderError(f"the run in {self.path} has --{name}={old}, not {value}: resume it with that")
 
     def check_history(self, step: int, needed: tuple[str, ...] = ()) -> None:
         """Check, before more training, that history.csv goes with a checkpoint.
@@ -141,11 +160,11 @@ def make_repeatable() -> None:
 def provenance() -> dict[str, Any]:
     """What is needed to make a result again: command, commit, versions, machine."""
     return {
-        "command": without_folders(" ".join(["python", "-m", _module(), *sys.argv[1:]])),
+        "command": without_folders(" ".join(["python", *_program(), *sys.argv[1:]])),
         "commit": commit(),
         "python": platform.python_version(),
         "versions": {name: metadata.version(name) for name in PACKAGES},
-        "processors": os.cpu_count(),
+        "processors": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "machine": machine(),
     }
 
@@ -163,12 +182,12 @@ def machine() -> str:
 
 def without_folders(command: str) -> str:
     """A command whose absolute paths, which mean something on one machine only, are cut to their last part."""
-    return re.sub(r"(?<==)/(?:[^\s/]+/)*([^\s/]+)/?", r"\1", command)
+    return re.sub(r"(?<=[=\s])[/~](?:[^\s/]*/)*([^\s/]+)/?", r"\1", command)
 
 
-def _module() -> str:
+def _program() -> list[str]:
     spec = getattr(sys.modules.get("__main__"), "__spec__", None)
-    return spec.name if spec is not None else os.path.basename(sys.argv[0])
+    return [os.path.basename(sys.argv[0])] if spec is None else ["-m", spec.name]
 
 
 def peak_memory_mb() -> float:

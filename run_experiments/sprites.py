@@ -21,7 +21,6 @@ import svgp_vae_tf as svgp
 from data_generators import sprites as data
 from run_experiments import batch_phases, distribute, run_folder
 from run_experiments import sprites_generation as generation
-from run_experiments.moving_ball import load_checkpoint
 from run_experiments.sprites_models import build_model, look_at, plan, pretrained_weights
 from run_experiments.sprites_settings import Settings, define_flags, settings_from_flags
 from svgp_vae_tf.training import callbacks, figures
@@ -123,7 +122,7 @@ def _run(
         model = build_model(settings, sprites, pretrained)
     folder.start(dataclasses.asdict(settings), data_digest=sprites.digest())
     if going_on:
-        load_checkpoint(model, folder.checkpoint)
+        folder.load_checkpoint(model)
         folder.check_history(callbacks.steps_done(model), ("epoch", "mse", "seconds_per_epoch"))
     team.check_start(callbacks.steps_done(model), dataclasses.asdict(settings) | {"digest": sprites.digest()})
     _train(model, settings, folder, sprites, team.verbose(verbose))

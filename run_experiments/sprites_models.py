@@ -59,14 +59,10 @@ def build_model(
         num_data=sprites.num_frames("train"),
         seed=settings.seed,
     )
-    schedule = batch_phases.cosine(plan(settings, sprites), settings.learning_rate, settings.final_learning_rate)
+    rates = settings.learning_rate, settings.final_learning_rate
+    optimizer = batch_phases.adam(plan(settings, sprites), *rates, settings.adam_beta_2, settings.clip_norm)
     objective = objectives.GECO(settings.tolerance) if settings.objective == "geco" else objectives.ELBO()
-    model.compile(
-        keras.optimizers.Adam(
-            schedule, beta_2=settings.adam_beta_2, epsilon=1e-8, global_clipnorm=settings.clip_norm
-        ),
-        objective=objective,
-    )  # fmt: skip
+    model.compile(optimizer, objective=objective)
     model.optimizer.build(model.trainable_variables)
     return model
 

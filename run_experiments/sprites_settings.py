@@ -59,7 +59,7 @@ class Settings:
             value = getattr(self, field.name)
             if field.type is int and field.name not in OR_ZERO and value < 1:
                 raise ValueError(f"--{field.name} must be at least 1, got {value}")
-            if field.type is float and not 0.0 < value < np.inf:
+            if field.type is float and not (0.0 < value < np.inf or (field.name == "clip_norm" and value == np.inf)):
                 raise ValueError(f"--{field.name} must be positive and finite, got {value}")
         self._check_together()
 
@@ -118,7 +118,7 @@ def define_flags() -> None:
     flags.DEFINE_integer("evaluate_every", d.evaluate_every, "Epochs between evaluations on unseen characters.")
     flags.DEFINE_float("learning_rate", d.learning_rate, "Of Adam, at the start.")
     flags.DEFINE_float("final_learning_rate", d.final_learning_rate, "Of Adam at the end of a cosine over all steps.")
-    flags.DEFINE_float("clip_norm", d.clip_norm, "Clip the global norm of the gradient.")
+    flags.DEFINE_float("clip_norm", d.clip_norm, "Clip the global norm of the gradient; inf for no clipping.")
     flags.DEFINE_float("adam_beta_2", d.adam_beta_2, "Decay of Adam's second moment.")
     flags.DEFINE_integer(
         "pretrain_epochs",

@@ -53,7 +53,7 @@ def test_bad_settings_of_geco_are_errors(arguments, message):
 
 
 def test_the_constraint_and_the_multiplier_move_as_worked_out_by_hand():
-    """Batch means .12, .08, .05, .019 at tolerance .02: specification G5 of the published equations."""
+    """Batch means .12, .08, .05, .019 at tolerance .02: worked by hand."""
     objective = GECO(0.02, initial_multiplier=1.0, multiplier_bounds=(1.0, 100.0))
     averages, used = [], []
     for mse in (0.12, 0.08, 0.05, 0.019):

@@ -30,7 +30,7 @@ class LatentPosterior(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """What a prior keeps of conditioned data; an empty one is the prior itself."""
+    """What a prior keeps of conditioned data; evidence of no data gives the prior itself."""
 
     arrays: tuple[tf.Tensor, ...]
 

@@ -114,6 +114,23 @@ def test_finished_runs_are_averaged_and_missing_ones_named(tmp_path, monkeypatch
     assert "cvae_seed1" in report["missing"]
 
 
+def test_a_finished_run_with_other_settings_is_not_taken_for_the_one_that_is_wanted(tmp_path):
+    settings = Settings.of("cvae", epochs=10, data="a/b.npz")
+    leave(tmp_path, "cvae", settings, epochs=10)
+    reproduce.train("cvae", dataclasses.replace(settings, data="c/b.npz"), str(tmp_path))  # where data are may differ
+    with pytest.raises(run_folder.RunFolderError, match="has --adam_beta_2=0.999, not 0.9"):
+        reproduce.train("cvae", dataclasses.replace(settings, adam_beta_2=0.9), str(tmp_path))
+
+
+def test_some_runs_of_a_target_are_trained_alone(tmp_path, monkeypatch):
+    monkeypatch.undo()
+    trained = []
+    monkeypatch.setattr(reproduce, "train", lambda name, settings, runs_dir: trained.append(name))
+    with pytest.raises(run_folder.RunFolderError, match="no run of table1"):
+        reproduce.reproduce("table1", "full", str(tmp_path), str(tmp_path), seeds=[0, 1], only="(cvae|svigp)_seed.")
+    assert sorted(trained) == ["cvae_seed0", "cvae_seed1", "svigp_seed0", "svigp_seed1"]
+
+
 def test_an_empty_folder_is_an_error(tmp_path):
     with pytest.raises(run_folder.RunFolderError, match="no run of table1 has finished"):
         reproduce.reproduce("table1", "full", str(tmp_path), str(tmp_path), training=False)

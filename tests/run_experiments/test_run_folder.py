@@ -57,3 +57,22 @@ def test_errors_of_files_name_them():
     )
     assert run_folder.one_line(OSError(errno.ENOSPC, "no room for x")) == "no room for x"
     assert run_folder.one_line(ValueError("a, not b")) == "a, not b"
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("python -m x --data=/a/b c.npz", "python -m x --data=b c.npz"),
+        ("python -m x --data /a/b/c.npz --y=1", "python -m x --data c.npz --y=1"),
+        ("python -m x --data=~/a/b/ --y=a/b", "python -m x --data=b --y=a/b"),
+        ("python -m x --rate=1/2", "python -m x --rate=1/2"),
+    ],
+)
+def test_commands_are_kept_without_folders_of_one_machine(command, expected):
+    assert run_folder.without_folders(command) == expected
+
+
+def test_a_result_says_where_it_came_from():
+    made_by = run_folder.provenance()
+    assert made_by["command"].startswith("python ") and made_by["processors"] >= 1
+    assert made_by["machine"]
