@@ -11,7 +11,7 @@ from absl import app, flags
 
 import svgp_vae_tf as svgp
 from data_generators import moving_ball as data
-from run_experiments import moving_ball, run_folder
+from run_experiments import command, moving_ball, run_folder
 from run_experiments.moving_ball_settings import Settings
 from svgp_vae_tf.training import alignment, figures
 
@@ -50,8 +50,8 @@ def demo(output_dir: str, steps: int) -> dict[str, float]:
 def _main(_: list[str]) -> None:
     try:
         rmse = demo(flags.FLAGS.output_dir, flags.FLAGS.steps)
-    except (ValueError, OSError, run_folder.RunFolderError) as error:
-        raise SystemExit(f"error: {error}") from error
+    except command.ERRORS as error:
+        raise SystemExit(f"error: {run_folder.one_line(error)}") from error
     print(f"\nTest RMSE after {flags.FLAGS.steps} steps each, per coordinate, 1 unit = 6.4 pixels:")
     for model, title in MODELS.items():
         print(f"  {title:<18} {rmse[model]:.3f}")

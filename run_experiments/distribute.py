@@ -21,6 +21,8 @@ from absl import flags
 from run_experiments import run_folder
 from svgp_vae_tf.models import replicas
 
+flags.disclaim_key_flags()  # they are of the program that defines them, whose --help shows them
+
 NAMES = ("none", "mirrored", "multi_worker")
 SECONDS_TO_MEET = 600
 PATHS = ("data", "mnist_path", "sheets", "start_from")

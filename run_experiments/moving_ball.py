@@ -13,11 +13,10 @@ from typing import Any
 
 import keras
 import numpy as np
-from absl import app, flags
 
 import svgp_vae_tf as svgp
 from data_generators import moving_ball as data
-from run_experiments import distribute, run_folder
+from run_experiments import command, distribute, run_folder
 from run_experiments.moving_ball_settings import KERNELS, Settings, define_flags, settings_from_flags
 from svgp_vae_tf import kernels, networks, priors
 from svgp_vae_tf.models import NeuralProcessGPVAE
@@ -217,23 +216,11 @@ def _report(
     return metrics
 
 
-def _main(_: list[str]) -> None:
-    verbose = flags.FLAGS.verbose
-    try:
-        metrics = run(
-            settings_from_flags(),
-            flags.FLAGS.output_dir,
-            flags.FLAGS.resume,
-            verbose if verbose == "auto" else int(verbose),
-            flags.FLAGS.distribute,
-        )
-    except (ValueError, OSError, run_folder.RunFolderError, svgp.WorkerLostError) as error:
-        raise SystemExit(f"error: {run_folder.one_line(error)}") from error
-    print(f"RMSE {metrics['rmse']:.4f} after {metrics['steps']} steps ({RMSE_DEFINITION})")
-    print(f"figures, model and TensorBoard logs are in {flags.FLAGS.output_dir}")
+def _said(metrics: dict[str, Any]) -> str:
+    return f"RMSE {metrics['rmse']:.4f} after {metrics['steps']} steps ({RMSE_DEFINITION})"
 
 
 if __name__ == "__main__":
     define_flags()
-    distribute.define_flag()
-    app.run(_main)
+    command.define_flags("runs/moving_ball")
+    command.main(settings_from_flags, run, _said)

@@ -8,6 +8,8 @@ from absl import flags
 from run_experiments.flag_values import pair, refuse_idle
 from svgp_vae_tf import kernels
 
+flags.disclaim_key_flags()  # they are of the program that defines them, whose --help shows them
+
 MODELS = ("svgpvae", "gpvae", "neural_process", "vae")
 BOUNDS = ("hensman", "titsias", "original")
 KERNELS = {
@@ -78,7 +80,7 @@ class Settings:
 
 
 def define_flags() -> None:
-    """Define a flag for each field of `Settings`, and those of the command."""
+    """Define a flag for each field of `Settings`."""
     d = Settings()
     flags.DEFINE_enum("model", d.model, MODELS, "Which prior over the latents.")
     flags.DEFINE_enum("bound", d.bound, BOUNDS, "Regulariser of svgpvae; 'original' is the first program's, which is "
@@ -108,9 +110,6 @@ def define_flags() -> None:
                        "over all steps; constant by default.")  # fmt: skip
     flags.DEFINE_float("clip_norm", d.clip_norm, "Clip the global norm of the gradient; off by default.")
     flags.DEFINE_integer("seed", d.seed, "Of weights, videos and latent samples.")
-    flags.DEFINE_string("output_dir", "runs/moving_ball", "The run folder to write.")
-    flags.DEFINE_bool("resume", False, "Go on with the run in --output_dir.")
-    flags.DEFINE_enum("verbose", "auto", ["auto", "0", "1", "2"], "Keras' progress bar: 0 silent, 1 bar, 2 lines.")
 
 
 def settings_from_flags() -> Settings:

@@ -21,6 +21,7 @@ import svgp_vae_tf as svgp
 from data_generators import moving_ball as data
 from run_experiments import (
     bound_bias,
+    command,
     distribute,
     moving_ball,
     rotated_mnist,
@@ -297,7 +298,7 @@ def _main(_: list[str]) -> None:
         seeds = [int(seed) for seed in f.seeds]
         source = {"data": f.data, "mnist_path": f.mnist_path}
         path = reproduce(f.target, f.profile, runs_dir, results_dir, f.train, source, seeds, f.only)
-    except (ValueError, re.error, OSError, run_folder.RunFolderError) as error:
+    except (*command.ERRORS, re.error) as error:
         raise SystemExit(f"error: {run_folder.one_line(error)}") from error
     print(f"{path} and the numbers beside it")
 

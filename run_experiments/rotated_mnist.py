@@ -14,11 +14,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from absl import app, flags
 
 import svgp_vae_tf as svgp
 from data_generators import rotated_mnist as data
-from run_experiments import batch_phases, distribute, run_folder
+from run_experiments import batch_phases, command, distribute, run_folder
 from run_experiments.rotated_mnist_models import build_model, plan
 from run_experiments.rotated_mnist_settings import Settings, define_flags, settings_from_flags
 from svgp_vae_tf import auxiliary
@@ -225,24 +224,14 @@ def _report(
     return metrics
 
 
-def _main(_: list[str]) -> None:
-    verbose = flags.FLAGS.verbose
-    try:
-        metrics = run(
-            settings_from_flags(),
-            flags.FLAGS.output_dir,
-            flags.FLAGS.resume,
-            verbose if verbose == "auto" else int(verbose),
-            flags.FLAGS.distribute,
-        )
-    except (ValueError, OSError, run_folder.RunFolderError, svgp.ModelFileError, svgp.WorkerLostError) as error:
-        raise SystemExit(f"error: {run_folder.one_line(error)}") from error
-    print(f"test MSE {metrics['test_mse_mean']:.4f} at the posterior mean, {metrics['test_mse_sampled']:.4f} with "
-          f"sampled latents, after {metrics['epochs']} epochs ({MSE_DEFINITION})")  # fmt: skip
-    print(f"figures, model and TensorBoard logs are in {flags.FLAGS.output_dir}")
+def _said(metrics: dict[str, Any]) -> str:
+    return (
+        f"test MSE {metrics['test_mse_mean']:.4f} at the posterior mean, {metrics['test_mse_sampled']:.4f} with "
+        f"sampled latents, after {metrics['epochs']} epochs ({MSE_DEFINITION})"
+    )
 
 
 if __name__ == "__main__":
     define_flags()
-    distribute.define_flag()
-    app.run(_main)
+    command.define_flags("runs/rotated_mnist")
+    command.main(settings_from_flags, run, _said)

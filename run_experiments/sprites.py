@@ -15,11 +15,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from absl import app, flags
 
 import svgp_vae_tf as svgp
 from data_generators import sprites as data
-from run_experiments import batch_phases, distribute, run_folder
+from run_experiments import batch_phases, command, distribute, run_folder
 from run_experiments import sprites_generation as generation
 from run_experiments.sprites_models import build_model, look_at, plan, pretrained_weights
 from run_experiments.sprites_settings import Settings, define_flags, settings_from_flags
@@ -200,24 +199,14 @@ def _with_context(model: svgp.SVGPVAE, settings: Settings, sprites: data.SpriteS
     return generation.generation_errors(model, unseen(settings, sprites), SAMPLE_SEED).mse_mean
 
 
-def _main(_: list[str]) -> None:
-    verbose = flags.FLAGS.verbose
-    try:
-        metrics = run(
-            settings_from_flags(),
-            flags.FLAGS.output_dir,
-            flags.FLAGS.resume,
-            verbose if verbose == "auto" else int(verbose),
-            flags.FLAGS.distribute,
-        )
-    except (ValueError, OSError, run_folder.RunFolderError, svgp.WorkerLostError) as error:
-        raise SystemExit(f"error: {run_folder.one_line(error)}") from error
-    print(f"test MSE {metrics['test_mse_mean']:.4f} at the posterior mean, {metrics['test_mse_sampled']:.4f} with "
-          f"sampled latents, after {metrics['epochs']:.0f} epochs ({generation.MSE_DEFINITION})")  # fmt: skip
-    print(f"figures, model and TensorBoard logs are in {flags.FLAGS.output_dir}")
+def _said(metrics: dict[str, Any]) -> str:
+    return (
+        f"test MSE {metrics['test_mse_mean']:.4f} at the posterior mean, {metrics['test_mse_sampled']:.4f} with "
+        f"sampled latents, after {metrics['epochs']:.0f} epochs ({generation.MSE_DEFINITION})"
+    )
 
 
 if __name__ == "__main__":
     define_flags()
-    distribute.define_flag()
-    app.run(_main)
+    command.define_flags("runs/sprites")
+    command.main(settings_from_flags, run, _said)

@@ -8,6 +8,8 @@ from absl import flags
 from data_generators.sprite_sheets import NUM_POSES
 from run_experiments.flag_values import pair, refuse_idle
 
+flags.disclaim_key_flags()  # they are of the program that defines them, whose --help shows them
+
 KERNELS = ("cosine", "squared_exponential")
 OBJECTIVES = ("geco", "elbo")
 CONTEXTS = ("random", "first")
@@ -87,7 +89,7 @@ class Settings:
 
 
 def define_flags() -> None:
-    """Define a flag for each field of `Settings`, and those of the command."""
+    """Define a flag for each field of `Settings`."""
     d = Settings()
     flags.DEFINE_string("data", None, "A folder written by data_generators.sprites; drawn anew by default.")
     flags.DEFINE_string("sheets", None, "A folder of LPC sprite sheets to compose characters from.")
@@ -129,9 +131,6 @@ def define_flags() -> None:
     flags.DEFINE_integer("num_context", d.num_context, "Frames from which an unseen character's style is read.")
     flags.DEFINE_enum("context", d.context, CONTEXTS, "Which frames: drawn at random, or the first poses.")
     flags.DEFINE_integer("seed", d.seed, "Of weights, batches, contexts and latent samples.")
-    flags.DEFINE_string("output_dir", "runs/sprites", "The run folder to write.")
-    flags.DEFINE_bool("resume", False, "Go on with the run in --output_dir.")
-    flags.DEFINE_enum("verbose", "auto", ["auto", "0", "1", "2"], "Keras' progress bar: 0 silent, 1 bar, 2 lines.")
 
 
 def settings_from_flags() -> Settings:
