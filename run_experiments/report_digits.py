@@ -5,7 +5,8 @@ from typing import Any
 from run_experiments.markdown import missing, read, table
 
 DIGIT_TITLES = {
-    "svgpvae": "SVGP-VAE",
+    "svgpvae": "SVGP-VAE, GECO",
+    "svgpvae_elbo": "SVGP-VAE, ELBO with noise 0.2",
     "svigp": "deep SVIGP",
     "svigp_original": "deep SVIGP, original objective",
     "gppvae": "GPPVAE, staged",
@@ -25,14 +26,16 @@ def digits(results_dir: str) -> str:
     rows = _digit_rows(report, DIGIT_TITLES)
     text = f"MSE: {report['mse_definition']}. Mean ± standard deviation over runs. "
     text += f"Seconds with other jobs beside the runs, so that they compare roughly.{missing(report)}"
-    reached = [value for value in report["to_the_papers_0.0251"].values() if value]
-    if reached:
-        shortest, longest = (f(value["epochs"] for value in reached) for f in (min, max))
-        seconds = sum(value["seconds"] for value in reached) / len(reached)
-        text += (
-            f"\n\nSVGP-VAE passes the paper's 0.0251 after {shortest:.0f} to {longest:.0f} epochs, {seconds:.0f} s "
-            f"of training on average ({len(reached)} of {len(report['table']['svgpvae']['seeds'])} runs)."
-        )
+    for row in ("svgpvae", "svgpvae_elbo"):
+        runs = {name: v for name, v in report["to_the_papers_0.0251"].items() if name.rsplit("_seed", 1)[0] == row}
+        reached = [value for value in runs.values() if value]
+        if reached:
+            shortest, longest = (f(value["epochs"] for value in reached) for f in (min, max))
+            seconds = sum(value["seconds"] for value in reached) / len(reached)
+            text += (
+                f"\n\n{DIGIT_TITLES[row]} passes the paper's 0.0251 after {shortest:.0f} to {longest:.0f} epochs, "
+                f"{seconds:.0f} s of training on average ({len(reached)} of {len(runs)} runs)."
+            )
     picture = "![Test error during training](results/table1.png)"
     return f"### Digits at an unseen angle (Table 1)\n\n{text}\n\n{table(DIGIT_HEADER, rows)}\n\n{picture}"
 
