@@ -196,12 +196,12 @@ def peak_memory_mb() -> float:
 
 
 def commit() -> str:
-    """The commit of the code, with "+changes" if files differ from it; "unknown" outside a repository."""
+    """The commit of the code, with "+changes" if files but results differ from it; "unknown" outside a repository."""
     folder = os.path.dirname(os.path.abspath(__file__))
     try:
         head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True)
         status = subprocess.run(
-            ["git", "status", "--porcelain", "--untracked-files=no"],
+            ["git", "status", "--porcelain", "--untracked-files=no", "--", ":/", ":!/results", ":!/*README.md"],
             cwd=folder, capture_output=True, text=True, check=True,
         )  # fmt: skip
     except (OSError, subprocess.CalledProcessError):
