@@ -51,10 +51,9 @@ def compare(name: str, rounds: int) -> dict[str, Any]:
 def _main(_: list[str]) -> None:
     rows = []
     for name in STEPS:
-        rows.append(compare(name, flags.FLAGS.rounds))
-        print(
-            "{experiment}: {plain_ms:.0f} ms, {experiments_ms:.0f} ms, ratio {ratio:.2f}".format(**rows[-1]), flush=True
-        )
+        row = compare(name, flags.FLAGS.rounds)
+        rows.append(row)
+        print(f"{name}: {row['plain_ms']:.0f} ms, {row['experiments_ms']:.0f} ms, ratio {row['ratio']:.2f}", flush=True)
     settings = {"plain": memory.PLAIN, "experiments": memory.ONEDNN}
     report = {"rows": rows, "settings": settings, "made_by": run_folder.provenance()}
     run_folder.write_json(flags.FLAGS.output, report)
