@@ -15,7 +15,10 @@ import keras
 import tensorflow as tf
 
 from run_experiments import run_folder
+from svgp_vae_tf.optimizers import SOAP
 from svgp_vae_tf.training import callbacks
+
+OPTIMIZERS: dict[str, Any] = {"adam": keras.optimizers.Adam, "soap": SOAP}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,12 +80,16 @@ def cosine(
     return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
 
 
-def adam(
-    plan: list[Phase], first: float, last: float, beta_2: float, clip_norm: float | None
+def optimizer(
+    name: str, plan: list[Phase], first: float, last: float, beta_2: float, clip_norm: float | None
 ) -> keras.optimizers.Optimizer:
-    """Adam with a learning rate that falls along `cosine`, and epsilon as the paper had it; inf clips nothing."""
+    """One of `OPTIMIZERS` with a learning rate that falls along `cosine`; a clip_norm of inf clips nothing.
+
+    Adam's epsilon is the paper's.
+    """
     clip = None if clip_norm is None or math.isinf(clip_norm) else clip_norm
-    return keras.optimizers.Adam(cosine(plan, first, last), beta_2=beta_2, epsilon=1e-8, global_clipnorm=clip)
+    kind = OPTIMIZERS[name]
+    return kind(cosine(plan, first, last), beta_2=beta_2, epsilon=1e-8, global_clipnorm=clip)
 
 
 class Pace(keras.callbacks.Callback):

@@ -54,7 +54,9 @@ def _build(settings: Settings, digits: RotatedMNIST) -> svgp.LatentModel:
     }
     model = _model(settings, digits, _networks(settings), shared)
     rates = settings.learning_rate, settings.final_learning_rate
-    optimizer = batch_phases.adam(plan(settings, digits), *rates, settings.adam_beta_2, settings.clip_norm)
+    optimizer = batch_phases.optimizer(
+        settings.optimizer, plan(settings, digits), *rates, settings.adam_beta_2, settings.clip_norm
+    )
     model.compile(optimizer, objective=_objective(settings))
     model.optimizer.build(model.trainable_variables)
     return model

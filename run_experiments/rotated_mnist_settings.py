@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from absl import flags
 
+from run_experiments import batch_phases
 from run_experiments.flag_values import pair, refuse_idle
 
 flags.disclaim_key_flags()  # they are of the program that defines them, whose --help shows them
@@ -19,6 +20,7 @@ STARTS = ("kde", "k_means", "grid", "greedy")
 GPPVAE_NOISE = 0.1565
 _PLAIN: dict[str, Any] = {
     "objective": "elbo",
+    "optimizer": "adam",
     "learning_rate": 1e-3,
     "final_learning_rate": 1e-3,
     "noise_stddev": 0.01,
@@ -78,7 +80,8 @@ class Settings:
     final_batch_size: int | None = 1024
     epochs: int = 1_000
     evaluate_every: int = 10
-    learning_rate: float = 1e-2
+    optimizer: str = "soap"
+    learning_rate: float = 2e-2
     final_learning_rate: float = 5e-5
     clip_norm: float | None = 0.1
     adam_beta_2: float = 0.99
@@ -102,6 +105,7 @@ class Settings:
             ("bound", BOUNDS),
             ("objective", OBJECTIVES),
             ("inducing_start", STARTS),
+            ("optimizer", batch_phases.OPTIMIZERS),
         ):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"unknown {name} {getattr(self, name)!r}; choose one of {', '.join(allowed)}")
@@ -181,10 +185,11 @@ def define_flags() -> None:
     )
     flags.DEFINE_integer("epochs", d.epochs, "Passes through the data.")
     flags.DEFINE_integer("evaluate_every", d.evaluate_every, "Epochs between evaluations and checkpoints.")
-    flags.DEFINE_float("learning_rate", None, BY_MODEL + "Of Adam, at the start.")
-    flags.DEFINE_float("final_learning_rate", None, BY_MODEL + "Of Adam at the end of a cosine over all steps.")
+    flags.DEFINE_enum("optimizer", None, batch_phases.OPTIMIZERS, BY_MODEL + "What takes the steps.")
+    flags.DEFINE_float("learning_rate", None, BY_MODEL + "At the start.")
+    flags.DEFINE_float("final_learning_rate", None, BY_MODEL + "At the end of a cosine over all steps.")
     flags.DEFINE_float("clip_norm", None, BY_MODEL + "Clip the global norm of the gradient; inf for no clipping.")
-    flags.DEFINE_float("adam_beta_2", None, BY_MODEL + "Decay of Adam's second moment.")
+    flags.DEFINE_float("adam_beta_2", None, BY_MODEL + "Decay of the optimiser's second moments.")
     flags.DEFINE_string("start_from", None, "Take the networks of the finished run in this folder.")
     flags.DEFINE_bool("train_networks", d.train_networks, "--notrain_networks trains the prior and the objects alone.")
     flags.DEFINE_integer("seed", d.seed, "Of weights, batches and latent samples.")

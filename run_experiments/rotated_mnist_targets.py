@@ -22,13 +22,24 @@ PAPER = {
     "gppvae": (0.0370, 0.0012),
     "gppvae_original": (0.0370, 0.0012),
     "svgpvae": (0.0251, 0.0005),
-    "svgpvae_elbo": (0.0251, 0.0005),
+    "svgpvae_adam": (0.0251, 0.0005),
+    "svgpvae_titsias": (0.0251, 0.0005),
     "svigp": (0.0233, 0.0014),
     "svigp_original": (0.0233, 0.0014),
 }
 """Mean squared error, mean and standard deviation over five runs, Table 1 of the paper."""
 PAPER_MSE = 0.0251
-ROWS = ("cvae", "gppvae", "gppvae_joint", "gppvae_original", "svgpvae", "svgpvae_elbo", "svigp", "svigp_original")
+ROWS = (
+    "cvae",
+    "gppvae",
+    "gppvae_joint",
+    "gppvae_original",
+    "svgpvae",
+    "svgpvae_titsias",
+    "svgpvae_adam",
+    "svigp",
+    "svigp_original",
+)
 MEASURES = ("test_mse_sampled", "test_mse_mean", "seconds_per_epoch")
 LABELS = {"svgpvae": "SVGP-VAE", "gppvae_joint": "GPPVAE, joint", "gppvae": "GPPVAE, staged", "cvae": "CVAE"}
 COUNTS = (8, 16, 24, 32)
@@ -43,9 +54,9 @@ def table1_runs(source: dict[str, Any], seeds: Sequence[int], runs_dir: str) -> 
     long = {**source, "epochs": 1_000, "evaluate_every": 25}
     for seed in seeds:
         runs[f"svgpvae_seed{seed}"] = Settings.of("svgpvae", **long, seed=seed)
-        # but for a constant factor, GECO's loss with half of its largest multiplier
-        elbo: dict[str, Any] = {"objective": "elbo", "noise_stddev": 0.2, "clip_norm": 1e3}
-        runs[f"svgpvae_elbo_seed{seed}"] = Settings.of("svgpvae", **long, **elbo, seed=seed)
+        runs[f"svgpvae_titsias_seed{seed}"] = Settings.of("svgpvae", **long, bound="titsias", seed=seed)
+        adam: dict[str, Any] = {"optimizer": "adam", "learning_rate": 1e-2}
+        runs[f"svgpvae_adam_seed{seed}"] = Settings.of("svgpvae", **long, **adam, seed=seed)
         runs[f"cvae_seed{seed}"] = Settings.of("cvae", **long, seed=seed)
         short = {**source, "epochs": 100, "evaluate_every": 25, "seed": seed}
         runs[f"vae100_seed{seed}"] = Settings.of("vae", **short)

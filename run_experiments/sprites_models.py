@@ -60,7 +60,9 @@ def build_model(
         seed=settings.seed,
     )
     rates = settings.learning_rate, settings.final_learning_rate
-    optimizer = batch_phases.adam(plan(settings, sprites), *rates, settings.adam_beta_2, settings.clip_norm)
+    optimizer = batch_phases.optimizer(
+        settings.optimizer, plan(settings, sprites), *rates, settings.adam_beta_2, settings.clip_norm
+    )
     objective = objectives.GECO(settings.tolerance) if settings.objective == "geco" else objectives.ELBO()
     model.compile(optimizer, objective=objective)
     model.optimizer.build(model.trainable_variables)

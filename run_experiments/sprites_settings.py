@@ -6,6 +6,7 @@ import numpy as np
 from absl import flags
 
 from data_generators.sprite_sheets import NUM_POSES
+from run_experiments import batch_phases
 from run_experiments.flag_values import pair, refuse_idle
 
 flags.disclaim_key_flags()  # they are of the program that defines them, whose --help shows them
@@ -42,6 +43,7 @@ class Settings:
     final_characters_per_batch: int = 25
     epochs: int = 8
     evaluate_every: int = 4
+    optimizer: str = "adam"
     learning_rate: float = 5e-3
     final_learning_rate: float = 5e-5
     clip_norm: float = 0.1
@@ -54,7 +56,8 @@ class Settings:
 
     def check(self) -> None:
         """Raise ValueError, in one line, for settings that cannot work."""
-        for name, allowed in (("kernel", KERNELS), ("objective", OBJECTIVES), ("context", CONTEXTS)):
+        for name, allowed in (("kernel", KERNELS), ("objective", OBJECTIVES), ("context", CONTEXTS),
+                              ("optimizer", batch_phases.OPTIMIZERS)):  # fmt: skip
             if getattr(self, name) not in allowed:
                 raise ValueError(f"unknown {name} {getattr(self, name)!r}; choose one of {', '.join(allowed)}")
         for field in dataclasses.fields(self):
@@ -118,10 +121,11 @@ def define_flags() -> None:
     )
     flags.DEFINE_integer("epochs", d.epochs, "Passes through the data.")
     flags.DEFINE_integer("evaluate_every", d.evaluate_every, "Epochs between evaluations on unseen characters.")
-    flags.DEFINE_float("learning_rate", d.learning_rate, "Of Adam, at the start.")
-    flags.DEFINE_float("final_learning_rate", d.final_learning_rate, "Of Adam at the end of a cosine over all steps.")
+    flags.DEFINE_enum("optimizer", d.optimizer, batch_phases.OPTIMIZERS, "What takes the steps.")
+    flags.DEFINE_float("learning_rate", d.learning_rate, "At the start.")
+    flags.DEFINE_float("final_learning_rate", d.final_learning_rate, "At the end of a cosine over all steps.")
     flags.DEFINE_float("clip_norm", d.clip_norm, "Clip the global norm of the gradient; inf for no clipping.")
-    flags.DEFINE_float("adam_beta_2", d.adam_beta_2, "Decay of Adam's second moment.")
+    flags.DEFINE_float("adam_beta_2", d.adam_beta_2, "Decay of the optimiser's second moments.")
     flags.DEFINE_integer(
         "pretrain_epochs",
         d.pretrain_epochs,

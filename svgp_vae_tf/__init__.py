@@ -1,6 +1,6 @@
 """Variational autoencoders with scalable Gaussian-process priors, in TensorFlow and Keras."""
 
-from svgp_vae_tf import auxiliary, groups, inducing, kernels, likelihoods, networks, objectives, priors
+from svgp_vae_tf import auxiliary, groups, inducing, kernels, likelihoods, networks, objectives, optimizers, priors
 from svgp_vae_tf.errors import DataError, ModelFileError, NotConditionedError, WorkerLostError
 from svgp_vae_tf.models import CVAE, GPPVAE, GPVAE, SVGPVAE, SVIGP, VAE, LatentModel
 from svgp_vae_tf.objectives import ELBO, GECO
@@ -11,5 +11,5 @@ __version__ = "0.1.0"
 __all__ = [
     "CVAE", "ELBO", "GECO", "GPPVAE", "GPVAE", "SVGPVAE", "SVIGP", "VAE", "DataError", "LatentModel", "ModelFileError",
     "NotConditionedError", "WorkerLostError", "auxiliary", "groups", "inducing", "kernels", "likelihoods",
-    "load_model", "networks", "objectives", "priors",
+    "load_model", "networks", "objectives", "optimizers", "priors",
 ]  # fmt: skip

@@ -22,7 +22,8 @@ def data_of(num_data: int | None) -> tuple[np.ndarray, np.ndarray]:
 
 def compiled(num_data: int | None) -> svgp.LatentModel:
     model = problems.make("hensman", num_data)
-    optimizer = keras.optimizers.Adam(0.01, global_clipnorm=0.5)
+    kind = keras.optimizers.Adam if num_data is None else svgp.optimizers.SOAP
+    optimizer = kind(0.01, global_clipnorm=0.5)
     model.compile(optimizer, objective=svgp.GECO(0.4, decay=0.9))  # 0.4 is reached, so that the multiplier moves
     return model
 

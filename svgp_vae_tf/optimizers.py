@@ -1,0 +1,131 @@
+"""SOAP: Adam in the basis in which a layer's gradients are uncorrelated."""
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+MAX_SIZE = 256
+DAMPING = 1e-5
+"""Of second moments, relative to their mean diagonal: rounding would choose among bases of what no gradient reaches."""
+
+
+@keras.saving.register_keras_serializable(package="svgp_vae_tf")
+class SOAP(keras.optimizers.Adam):
+    """Adam in the eigenbasis of Shampoo's preconditioner (Vyas et al., 2024, arXiv:2409.11321).
+
+    The gradient of a weight, reshaped to G (rows, columns) with the last axis as columns, has running second moments on
+    either side, and their eigenvectors rotate it:
+
+        A <- beta_2 A + (1 - beta_2) G G^T,    C <- beta_2 C + (1 - beta_2) G^T G,    G' = Q_A^T G Q_C
+
+    Adam's second moment is that of G', and its step, taken in the rotated basis, is rotated back. The eigenvectors
+    follow their matrix by one power iteration, Q <- qr(A Q), every few steps, and start at the identity, which is Adam.
+
+    The small networks of an image VAE need several times fewer steps this way than with Adam; learning rates are
+    higher. For networks whose weights have more than `max_size` rows and columns it is Adam.
+
+    Args:
+        learning_rate, beta_1, beta_2, epsilon, kwargs: as for `keras.optimizers.Adam`.
+        refresh_every: steps between updates of the eigenvectors.
+        max_size: sides of a weight with more rows or columns are not rotated, vectors never are.
+
+    Raises:
+        ValueError: for a `refresh_every` or `max_size` below 1.
+
+    >>> model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(2)])
+    >>> model.compile(SOAP(1e-2), loss="mse")
+    >>> history = model.fit(np.ones((8, 3)), np.ones((8, 2)), epochs=2, verbose=0)
+    >>> history.history["loss"][1] < history.history["loss"][0]
+    True
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 1e-2,
+        beta_1: float = 0.9,
+        beta_2: float = 0.99,
+        epsilon: float = 1e-8,
+        refresh_every: int = 5,
+        max_size: int = MAX_SIZE,
+        name: str = "soap",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon, name=name, **kwargs)
+        if refresh_every < 1 or max_size < 1:
+            raise ValueError(f"refresh_every and max_size must be at least 1, got {refresh_every} and {max_size}")
+        self.refresh_every, self.max_size = refresh_every, max_size
+
+    def build(self, var_list: list[keras.Variable]) -> None:
+        """Make the state of each variable: Adam's, and for each rotated side its second moment and eigenvectors."""
+        if self.built:
+            return
+        super().build(var_list)
+        self._sides = [self._make_sides(variable) for variable in var_list]
+
+    def _make_sides(self, variable: keras.Variable) -> list[list[keras.Variable] | None]:
+        """For rows and columns of a weight: [second moment, eigenvectors], or None where it is not rotated."""
+        if len(variable.shape) < 2:
+            return [None, None]
+        sizes = math.prod(variable.shape[:-1]), variable.shape[-1]
+        return [self._make_side(size, variable.dtype) if 1 < size <= self.max_size else None for size in sizes]
+
+    def _make_side(self, size: int, dtype: str) -> list[keras.Variable]:
+        starts = {"second_moment": "zeros", "eigenvectors": keras.initializers.Identity()}
+        return [self.add_variable((size, size), start, dtype, name=name) for name, start in starts.items()]
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Take a step for one variable."""
+        index = self._get_variable_index(variable)
+        sides = self._sides[index]
+        if sides == [None, None]:
+            super().update_step(gradient, variable, learning_rate)
+            return
+        momentum, velocity = self._momentums[index], self._velocities[index]
+        gradient = ops.cast(gradient, variable.dtype)
+        flat = ops.reshape(gradient, (-1, gradient.shape[-1]))
+        self.assign_add(momentum, (1 - self.beta_1) * (gradient - momentum))
+        rotated = ops.reshape(_rotate(flat, sides), gradient.shape)
+        self.assign_add(velocity, (1 - self.beta_2) * (ops.square(rotated) - velocity))
+        direction = _rotate(ops.reshape(momentum, flat.shape), sides)
+        direction /= ops.sqrt(ops.reshape(velocity, flat.shape)) + self.epsilon
+        step = ops.reshape(_rotate(direction, sides, back=True), gradient.shape)
+        self.assign_sub(variable, self._rate(learning_rate, variable.dtype) * step)
+        for side, factor in zip(sides, (flat, ops.transpose(flat)), strict=True):
+            if side is not None:
+                self._follow(side, factor)
+
+    def _rate(self, learning_rate: Any, dtype: Any) -> Any:
+        """The learning rate with Adam's correction of both moments for their start at zero."""
+        steps = ops.cast(self.iterations + 1, dtype)
+        first, second = (1 - ops.power(ops.cast(beta, dtype), steps) for beta in (self.beta_1, self.beta_2))
+        return ops.cast(learning_rate, dtype) * ops.sqrt(second) / first
+
+    def _follow(self, side: list[keras.Variable], factor: Any) -> None:
+        """Add a gradient to the second moment of a side, and let the eigenvectors follow."""
+        moment, vectors = side
+        self.assign_add(moment, (1 - self.beta_2) * (ops.matmul(factor, ops.transpose(factor)) - moment))
+
+        def power_iteration() -> Any:
+            damping = DAMPING * ops.mean(ops.diagonal(moment))
+            product = ops.matmul(moment, vectors) + damping * vectors
+            largest = ops.max(ops.abs(product))  # squares of small gradients' squares would vanish
+            return ops.qr(ops.divide_no_nan(product, largest))[0]
+
+        due = ops.equal(ops.mod(self.iterations, self.refresh_every), 0)
+        self.assign(vectors, ops.cond(due, power_iteration, lambda: ops.convert_to_tensor(vectors)))
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments."""
+        return {**super().get_config(), "refresh_every": self.refresh_every, "max_size": self.max_size}
+
+
+def _rotate(matrix: Any, sides: list[list[keras.Variable] | None], back: bool = False) -> Any:
+    """Q_A^T M Q_C, or back, Q_A M Q_C^T."""
+    rows, columns = sides
+    if rows is not None:
+        matrix = ops.matmul(rows[1] if back else ops.transpose(rows[1]), matrix)
+    if columns is not None:
+        matrix = ops.matmul(matrix, ops.transpose(columns[1]) if back else columns[1])
+    return matrix
