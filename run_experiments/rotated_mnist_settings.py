@@ -39,6 +39,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "vae": _WITHOUT_GP,
 }
 """Where other models differ from svgpvae, whose settings are those of the class."""
+LEARNING_RATES = {"soap": 2e-2, "adam": 1e-2}
 _OF_INDUCING_POINTS = ("num_inducing", "inducing_start", "normalize_objects", "bound")
 IDLE: dict[str, tuple[str, ...]] = {
     "vae": (*_OF_INDUCING_POINTS, "num_scores"),
@@ -81,7 +82,7 @@ class Settings:
     epochs: int = 1_000
     evaluate_every: int = 10
     optimizer: str = "soap"
-    learning_rate: float = 2e-2
+    learning_rate: float = LEARNING_RATES["soap"]
     final_learning_rate: float = 5e-5
     clip_norm: float | None = 0.1
     adam_beta_2: float = 0.99
@@ -91,8 +92,12 @@ class Settings:
 
     @classmethod
     def of(cls, model: str, **changes: Any) -> "Settings":
-        """Settings of a model by name, with its own defaults; the learning rate does not rise unless told to."""
+        """Settings of a model by name, with its own defaults; the learning rate does not rise unless told to.
+
+        Without a learning rate of its own a model has its optimiser's.
+        """
         values = {"model": model, **DEFAULTS.get(model, {}), **changes}
+        values.setdefault("learning_rate", LEARNING_RATES[values.get("optimizer", cls.optimizer)])
         if "learning_rate" in changes and "final_learning_rate" not in changes:
             usual = values.get("final_learning_rate", cls.final_learning_rate)
             values["final_learning_rate"] = min(usual, changes["learning_rate"])
@@ -186,7 +191,7 @@ def define_flags() -> None:
     flags.DEFINE_integer("epochs", d.epochs, "Passes through the data.")
     flags.DEFINE_integer("evaluate_every", d.evaluate_every, "Epochs between evaluations and checkpoints.")
     flags.DEFINE_enum("optimizer", None, batch_phases.OPTIMIZERS, BY_MODEL + "What takes the steps.")
-    flags.DEFINE_float("learning_rate", None, BY_MODEL + "At the start.")
+    flags.DEFINE_float("learning_rate", None, "Default by model and optimizer. At the start.")
     flags.DEFINE_float("final_learning_rate", None, BY_MODEL + "At the end of a cosine over all steps.")
     flags.DEFINE_float("clip_norm", None, BY_MODEL + "Clip the global norm of the gradient; inf for no clipping.")
     flags.DEFINE_float("adam_beta_2", None, BY_MODEL + "Decay of the optimiser's second moments.")

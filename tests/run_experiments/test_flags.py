@@ -44,6 +44,13 @@ def test_flags_are_settings():
     assert settings_of(sprites, "--variance_bounds=1e-2,1").variance_bounds == (1e-2, 1.0)
 
 
+def test_the_learning_rate_is_the_optimizers_unless_the_model_has_its_own():
+    assert settings_of(digits).learning_rate == 2e-2
+    assert settings_of(digits, "--optimizer=adam").learning_rate == 1e-2
+    assert settings_of(digits, "--optimizer=adam", "--learning_rate=3e-3").learning_rate == 3e-3
+    assert settings_of(digits, "--model=cvae", "--optimizer=soap").learning_rate == 1e-3
+
+
 def test_clipping_can_be_switched_off(small_digits):
     settings = digits.Settings.of("svgpvae", clip_norm=np.inf, num_latents=2, images_per_digit=20, num_inducing=8)
     assert build_model(settings, small_digits).optimizer.global_clipnorm is None
