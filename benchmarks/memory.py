@@ -8,8 +8,10 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
+from run_experiments import ENVIRONMENT
+
 PLAIN = {"TF_CPU_ALLOCATOR_USE_BFC": "0", "TF_ENABLE_ONEDNN_OPTS": "0"}
-ONEDNN = {"TF_CPU_ALLOCATOR_USE_BFC": "1", "TF_ENABLE_ONEDNN_OPTS": "1"}
+ONEDNN = {name: ENVIRONMENT[name] for name in PLAIN}
 PRELOADED = ["benchmarks.gp_step", "tensorflow_probability.python.math.psd_kernels"]
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 from keras import tree
@@ -16,6 +17,12 @@ FLOAT32_RESOLUTION = 2.0**-24
 NO_WEIGHTS = "weights of data have no meaning for a Gaussian process; leave data out instead"
 NOT_FINITE = "the loss is not finite: look for NaN in the data or lower the learning rate"
 """What training says when it cannot go on."""
+
+
+def in_keras_floats(array: Any) -> tf.Tensor:
+    """An array as Keras' `fit` hands it on: floats in Keras' float type, anything else as it is."""
+    tensor = tf.convert_to_tensor(array)
+    return tf.cast(tensor, keras.config.floatx()) if tensor.dtype.is_floating else tensor
 
 
 def is_array_like(data: Any) -> bool:

@@ -71,7 +71,7 @@ class GPPVAE(LatentModel):
         self.features(aux)
         self._ensure_built(observations.shape)
         # as Keras hands on batches of them
-        self._held = (tree.map_structure(_as_keras_does, aux), _as_keras_does(observations))
+        self._held = tree.map_structure(checks.in_keras_floats, (aux, observations))
         self.train_function = None  # a compiled step knows the data of its time
 
     def check_replicas(self) -> None:
@@ -152,12 +152,6 @@ class OriginalGPPVAE(GPPVAE):
         term += tf.reduce_sum(v * tf.gather(coefficients.b, rows)) + self.prior.noise_variance * coefficients.c
         penalty = -(term + 0.5 * tf.reduce_sum(tf.math.log(variance))) / tf.cast(tf.shape(rows)[0], v.dtype)
         return self._terms(self.decode(latents, training), observations, penalty)
-
-
-def _as_keras_does(array: Any) -> tf.Tensor:
-    """Floating-point arrays in Keras' float type."""
-    kind = np.asarray(array).dtype.kind
-    return tf.constant(array, dtype=keras.config.floatx() if kind == "f" else None)
 
 
 def _rows_of(features: tf.Tensor, all_features: tf.Tensor) -> tf.Tensor:

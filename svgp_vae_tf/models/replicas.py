@@ -164,16 +164,11 @@ def several_workers(strategy: tf.distribute.Strategy) -> bool:
 
 def as_dataset(x: Any, y: Any, batch_size: int | None, shuffle: bool, seed: int) -> tf.data.Dataset:
     """Batches of arrays, floats in Keras' float type, in an order that is the same on every worker."""
-    columns = tree.map_structure(_as_keras_does, (x, y))
+    columns = tree.map_structure(checks.in_keras_floats, (x, y))
     dataset = tf.data.Dataset.from_tensor_slices(columns)
     if shuffle:
         dataset = dataset.shuffle(len(tree.flatten(columns)[0]), seed=seed, reshuffle_each_iteration=True)
     return dataset.batch(BATCH if batch_size is None else batch_size)
-
-
-def _as_keras_does(array: Any) -> tf.Tensor:
-    tensor = tf.convert_to_tensor(array)
-    return tf.cast(tensor, keras.config.floatx()) if tensor.dtype.is_floating else tensor
 
 
 def split(dataset: Any, strategy: tf.distribute.Strategy, steps: int | None) -> tuple[Any, int | None]:
