@@ -9,7 +9,7 @@ DIGIT_TITLES = {
     "svgpvae_titsias": "SVGP-VAE, GECO, Titsias' bound",
     "svgpvae_adam": "SVGP-VAE, GECO, Adam",
     "svigp": "deep SVIGP",
-    "svigp_original": "deep SVIGP, original objective",
+    "svigp_original": "deep SVIGP, original objective, Adam",
     "gppvae": "GPPVAE, staged",
     "gppvae_joint": "GPPVAE, joint",
     "gppvae_original": "GPPVAE, staged, original objective",
@@ -26,6 +26,7 @@ def digits(results_dir: str) -> str:
         return ""
     rows = _digit_rows(report, DIGIT_TITLES)
     text = f"MSE: {report['mse_definition']}. Mean ± standard deviation over runs. "
+    text += "SVGP-VAE and deep SVIGP learn by SOAP (docs/rotated_mnist.md) where Adam is not named, the others by Adam. "
     text += f"Seconds with other jobs beside the runs, so that they compare roughly.{missing(report)}"
     for row in ("svgpvae", "svgpvae_titsias", "svgpvae_adam"):
         runs = {name: v for name, v in report["to_the_papers_0.0251"].items() if name.rsplit("_seed", 1)[0] == row}
