@@ -26,7 +26,9 @@ def digits(results_dir: str) -> str:
         return ""
     rows = _digit_rows(report, DIGIT_TITLES)
     text = f"MSE: {report['mse_definition']}. Mean ± standard deviation over runs. "
-    text += "SVGP-VAE and deep SVIGP learn by SOAP (docs/rotated_mnist.md) where Adam is not named, the others by Adam. "
+    text += (
+        "SVGP-VAE and deep SVIGP learn by SOAP (docs/rotated_mnist.md) where Adam is not named, the others by Adam. "
+    )
     text += f"Seconds with other jobs beside the runs, so that they compare roughly.{missing(report)}"
     for row in ("svgpvae", "svgpvae_titsias", "svgpvae_adam"):
         runs = {name: v for name, v in report["to_the_papers_0.0251"].items() if name.rsplit("_seed", 1)[0] == row}
