@@ -20,7 +20,7 @@ def gradients_at(step: int) -> list[np.ndarray]:
 
 
 def numpy_soap(weight: np.ndarray, gradients: list[np.ndarray], refresh_every: int) -> np.ndarray:
-    """The published algorithm for one weight, one step after another."""
+    """The algorithm of the docstring for one weight, one step after another."""
     columns = weight.shape[-1]
     matrices = [g.reshape(-1, columns) for g in gradients]
     rows = matrices[0].shape[0]
@@ -42,7 +42,7 @@ def numpy_soap(weight: np.ndarray, gradients: list[np.ndarray], refresh_every: i
     return weight
 
 
-def test_soap_is_the_published_algorithm() -> None:
+def test_soap_equals_a_loop_in_numpy() -> None:
     starts = [np.random.default_rng(7).normal(size=shape) for shape in SHAPES]
     variables = [keras.Variable(start, dtype="float64") for start in starts]
     optimizer = SOAP(RATE, BETA_1, BETA_2, EPSILON, refresh_every=3, max_size=MAX_SIZE)
@@ -106,7 +106,55 @@ def test_soap_with_gradients_that_are_zero_or_minute_stays_finite() -> None:
         assert np.all(np.isfinite(weight.numpy()))
 
 
-@pytest.mark.parametrize("settings", [{"refresh_every": 0}, {"max_size": 0}])
-def test_settings_of_soap_that_cannot_work_are_refused(settings: dict) -> None:
-    with pytest.raises(ValueError, match="must be at least 1"):
+def test_a_basis_stays_where_gradients_are_too_small_to_turn_it() -> None:
+    weight = keras.Variable(np.ones((3, 2)), dtype="float32")
+    optimizer = SOAP(1e-2, beta_2=0.5, refresh_every=1)
+    optimizer.apply_gradients([(tf.random.stateless_normal((3, 2), (1, 2)), weight)])
+    turned = optimizer._sides[0][0][1].numpy()
+    assert not np.allclose(turned, np.eye(3))
+    optimizer._sides[0][0][0].assign(np.zeros((3, 3)))
+    optimizer.apply_gradients([(tf.zeros((3, 2)), weight)])
+    np.testing.assert_array_equal(optimizer._sides[0][0][1], turned)
+
+
+@pytest.mark.parametrize("shape", [None, (None, 4)])
+def test_gradients_may_have_no_known_shape(shape: tuple | None) -> None:
+    weight = keras.Variable(np.ones((3, 4)), dtype="float32")
+    optimizer = SOAP(1e-2)
+    optimizer.build([weight])
+    signature = [tf.TensorSpec(shape, tf.float32)]
+    step = tf.function(lambda g: optimizer.apply_gradients([(g, weight)]), input_signature=signature)
+    step(tf.ones((3, 4)))
+    assert np.all(weight.numpy() < 1.0)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "bfloat16"])
+def test_soap_trains_in_half_precision(policy: str) -> None:
+    inputs, targets = np.random.default_rng(0).normal(size=(2, 16, 4))
+    layers = [keras.layers.Input((4,)), keras.layers.Dense(5, dtype=policy), keras.layers.Dense(4, dtype=policy)]
+    model = keras.Sequential(layers)
+    model.compile(SOAP(3e-2), loss="mse")
+    losses = model.fit(inputs, targets, epochs=20, verbose=0).history["loss"]
+    assert losses[-1] < 0.9 * losses[0]
+
+
+def test_soap_takes_the_sparse_gradients_of_embeddings_and_accumulates() -> None:
+    ids, targets = np.arange(6)[:, None] % 3, np.random.default_rng(0).normal(size=(6, 1, 2))
+    model = keras.Sequential([keras.layers.Input((1,)), keras.layers.Embedding(3, 2)])
+    model.compile(SOAP(3e-2, gradient_accumulation_steps=2), loss="mse")
+    losses = model.fit(ids, targets, batch_size=3, epochs=20, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"refresh_every": 0}, "whole and at least 1"),
+        ({"refresh_every": 2.5}, "whole and at least 1"),
+        ({"max_size": 0}, "whole and at least 1"),
+        ({"amsgrad": True}, "no amsgrad"),
+    ],
+)
+def test_settings_of_soap_that_cannot_work_are_refused(settings: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         SOAP(**settings)
