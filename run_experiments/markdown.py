@@ -28,6 +28,7 @@ def fill(readme: str, tables: str) -> str:
 
 
 def missing(report: dict[str, Any]) -> str:
-    """A sentence on the runs that a report was made without; empty if there are none."""
-    names = report.get("missing", [])
-    return f" Not run: {', '.join(names)}." if names else ""
+    """Sentences on the runs that a report was made without, or with other settings than now; empty without any."""
+    absent, other = report.get("missing"), report.get("other_settings")
+    text = f" Not run: {', '.join(absent)}." if absent else ""
+    return f"{text} With settings that are not the present ones: {', '.join(other)}." if other else text

@@ -109,6 +109,16 @@ def finished(name: str, runs_dir: str) -> bool:
     return os.path.exists(os.path.join(runs_dir, name, "metrics.json"))
 
 
+def differs(name: str, settings: Any, runs_dir: str) -> bool:
+    """Whether a run has other settings than its target asks for, but for its length and what is where."""
+    try:
+        folder = run_folder.RunFolder(os.path.join(runs_dir, name), resume=True)
+        folder.check_settings(dataclasses.asdict(settings), (EXPERIMENTS[type(settings)][1], *distribute.PATHS))
+    except run_folder.RunFolderError:
+        return True
+    return False
+
+
 def summary(name: str, runs_dir: str) -> dict[str, Any]:
     """What a figure's JSON says of a run: where it came from, how far it went, its metrics."""
     folder = run_folder.RunFolder(os.path.join(runs_dir, name), resume=True)
@@ -268,8 +278,9 @@ def reproduce(
     stem = os.path.join(results_dir, target if profile == "full" else f"{target}_{profile}")
     figures.save(figure, f"{stem}.png")
     missing = sorted(set(wanted) - set(names))
+    other = sorted(name for name in names if differs(name, wanted[name], runs_dir))
     runs = {name: summary(name, runs_dir) for name in names}
-    report = {"target": target, "profile": profile, **numbers, "missing": missing}
+    report = {"target": target, "profile": profile, **numbers, "missing": missing, "other_settings": other}
     run_folder.write_json(f"{stem}.json", {**report, "made_by": run_folder.provenance(), "runs": runs})
     return f"{stem}.png"
 

@@ -18,7 +18,7 @@ OF_THE_DATA = ("digits", "images_per_digit", "data_seed", "eval_shuffle")
 STARTS = ("kde", "k_means", "grid", "greedy")
 # 2 * noise_stddev^2 = 784 * 0.001 / 16 weighs the divergence as the original program does
 GPPVAE_NOISE = 0.1565
-_PLAIN: dict[str, Any] = {
+_PLAIN: dict[str, Any] = {  # as in the original program
     "objective": "elbo",
     "optimizer": "adam",
     "learning_rate": 1e-3,
@@ -39,6 +39,11 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "vae": _WITHOUT_GP,
 }
 """Where other models differ from svgpvae, whose settings are those of the class."""
+BY_OBJECTIVE: dict[str, dict[str, Any]] = {
+    "elbo": {"noise_stddev": 0.2, "clip_norm": 1e3},
+    "original_geco": {name: value for name, value in _PLAIN.items() if name not in ("objective", "noise_stddev")},
+}
+"""What goes with objectives, unless a model has its own."""
 LEARNING_RATES = {"soap": 2e-2, "adam": 1e-2}
 _OF_INDUCING_POINTS = ("num_inducing", "inducing_start", "normalize_objects", "bound")
 IDLE: dict[str, tuple[str, ...]] = {
@@ -92,12 +97,18 @@ class Settings:
 
     @classmethod
     def of(cls, model: str, **changes: Any) -> "Settings":
-        """Settings of a model by name, with its own defaults; the learning rate does not rise unless told to.
+        """Settings of a model by name, with the defaults of its objective and its own.
 
-        Without a learning rate of its own a model has its optimiser's.
+        The learning rate is the optimiser's where model and objective have none for it, and does not rise unless told
+        to.
         """
-        values = {"model": model, **DEFAULTS.get(model, {}), **changes}
-        values.setdefault("learning_rate", LEARNING_RATES[values.get("optimizer", cls.optimizer)])
+        own = DEFAULTS.get(model, {})
+        objective = changes.get("objective", own.get("objective", cls.objective))
+        own = {**BY_OBJECTIVE.get(objective, {}), **own}
+        values = {"model": model, **own, **changes}
+        optimizer = values.get("optimizer", cls.optimizer)
+        if optimizer != own.get("optimizer") and "learning_rate" not in changes:
+            values["learning_rate"] = LEARNING_RATES.get(optimizer, cls.learning_rate)
         if "learning_rate" in changes and "final_learning_rate" not in changes:
             usual = values.get("final_learning_rate", cls.final_learning_rate)
             values["final_learning_rate"] = min(usual, changes["learning_rate"])
@@ -154,7 +165,7 @@ class Settings:
             raise ValueError(f"--epochs={self.epochs} must be a multiple of --evaluate_every={self.evaluate_every}")
 
 
-BY_MODEL = "Default by model. "
+BY_MODEL = "Default by model and objective. "
 
 
 def define_flags() -> None:
@@ -190,8 +201,13 @@ def define_flags() -> None:
     )
     flags.DEFINE_integer("epochs", d.epochs, "Passes through the data.")
     flags.DEFINE_integer("evaluate_every", d.evaluate_every, "Epochs between evaluations and checkpoints.")
-    flags.DEFINE_enum("optimizer", None, batch_phases.OPTIMIZERS, BY_MODEL + "What takes the steps.")
-    flags.DEFINE_float("learning_rate", None, "Default by model and optimizer. At the start.")
+    flags.DEFINE_enum(
+        "optimizer",
+        None,
+        batch_phases.OPTIMIZERS,
+        "By default soap for svgpvae and svigp, else adam.",
+    )
+    flags.DEFINE_float("learning_rate", None, BY_MODEL + "At the start; by the optimizer where those have none.")
     flags.DEFINE_float("final_learning_rate", None, BY_MODEL + "At the end of a cosine over all steps.")
     flags.DEFINE_float("clip_norm", None, BY_MODEL + "Clip the global norm of the gradient; inf for no clipping.")
     flags.DEFINE_float("adam_beta_2", None, BY_MODEL + "Decay of the optimiser's second moments.")

@@ -109,7 +109,8 @@ def _metrics(name: str, runs_dir: str) -> dict[str, Any]:
 
 
 def _settings(name: str, runs_dir: str) -> Settings:
-    return Settings(**run_folder.read_json(os.path.join(runs_dir, name, "config.json"))["settings"])
+    saved = run_folder.read_json(os.path.join(runs_dir, name, "config.json"))["settings"]
+    return Settings(**{**run_folder.EARLIER, **saved})
 
 
 def _history(name: str, runs_dir: str) -> list[dict[str, Any]]:

@@ -21,6 +21,9 @@ from svgp_vae_tf.training import callbacks
 
 PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy")
 
+EARLIER = {"optimizer": "adam"}
+"""What settings were before they had a name."""
+
 
 class RunFolderError(Exception):
     """A run cannot start in this folder; the message says why and what to do."""
@@ -79,6 +82,8 @@ class RunFolder:
             raise RunFolderError(
                 f"cannot resume from {self.checkpoint}: {reason[0]}; delete it to start the run again"
             ) from error
+        if callbacks.steps_done(model) == 0:  # Keras skips what does not fit an optimiser
+            raise RunFolderError(f"cannot resume from {self.checkpoint}: it holds the state of another optimiser")
 
     def start(self, settings: dict[str, Any], may_change: tuple[str, ...] = (), data_digest: str | None = None) -> None:
         """Write config.json: the settings, a digest of the data, and where each session of the run came from.
@@ -102,7 +107,7 @@ class RunFolder:
 
     def check_settings(self, settings: dict[str, Any], may_change: tuple[str, ...] = ()) -> None:
         """Raise RunFolderError if a setting differs from those of the run that is there, but for ``may_change``."""
-        before = read_json(self.config)["settings"]
+        before = EARLIER | read_json(self.config)["settings"]
         for name, value in json.loads(json.dumps(settings)).items():
             old = before.get(name, value)
             if name not in may_change and old != value:

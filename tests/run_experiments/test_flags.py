@@ -48,7 +48,16 @@ def test_the_learning_rate_is_the_optimizers_unless_the_model_has_its_own():
     assert settings_of(digits).learning_rate == 2e-2
     assert settings_of(digits, "--optimizer=adam").learning_rate == 1e-2
     assert settings_of(digits, "--optimizer=adam", "--learning_rate=3e-3").learning_rate == 3e-3
-    assert settings_of(digits, "--model=cvae", "--optimizer=soap").learning_rate == 1e-3
+    assert settings_of(digits, "--model=cvae").learning_rate == 1e-3
+    assert settings_of(digits, "--model=cvae", "--optimizer=soap").learning_rate == 2e-2
+
+
+def test_objectives_have_defaults_of_their_own():
+    original = settings_of(digits, "--objective=original_geco")
+    assert (original.optimizer, original.learning_rate, original.final_learning_rate) == ("adam", 1e-3, 1e-3)
+    assert (original.clip_norm, original.adam_beta_2, original.final_batch_size) == (None, 0.999, None)
+    assert settings_of(digits, "--objective=elbo").noise_stddev == 0.2
+    assert settings_of(digits, "--model=svigp").noise_stddev == 0.1
 
 
 def test_clipping_can_be_switched_off(small_digits):

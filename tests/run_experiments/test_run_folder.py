@@ -2,11 +2,13 @@
 
 import errno
 
+import keras
 import numpy as np
 import pytest
 
 from run_experiments import run_folder
 from run_experiments.run_folder import RunFolder, RunFolderError
+from svgp_vae_tf.optimizers import SOAP
 
 
 @pytest.fixture
@@ -42,6 +44,25 @@ def test_a_history_that_does_not_go_with_the_checkpoint_is_named(folder, content
     with pytest.raises(RunFolderError, match=message) as caught:
         folder.check_history(8, ("mse",))
     assert folder.history in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_runs_from_before_there_was_a_choice_have_adam(folder):
+    run_folder.write_json(folder.config, {"settings": {"epochs": 2}, "sessions": []})
+    folder.check_settings({"epochs": 2, "optimizer": "adam"})
+    with pytest.raises(RunFolderError, match="has --optimizer=adam, not soap"):
+        folder.check_settings({"epochs": 2, "optimizer": "soap"})
+
+
+def test_a_checkpoint_of_another_optimizer_is_refused(folder):
+    inputs, targets = np.ones((2, 4, 3))
+    trained, fresh = (keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(3)]) for _ in range(2))
+    trained.compile("adam", loss="mse")
+    trained.train_on_batch(inputs, targets)
+    trained.save_weights(folder.checkpoint)
+    fresh.compile(SOAP(), loss="mse")
+    fresh.optimizer.build(fresh.trainable_variables)
+    with pytest.warns(UserWarning, match="optimizer"), pytest.raises(RunFolderError, match="of another optimiser"):
+        folder.load_checkpoint(fresh)
 
 
 def test_a_history_that_goes_with_the_checkpoint_passes(folder):
