@@ -3,10 +3,10 @@
     python -m benchmarks.epochs --output=results/epochs.json
 
 Five candidates of each experiment alternate in one process: whole training steps; the same on a batch that is held, so
-that the difference is what reading costs; the networks alone, forward, backward and their Adam, on that batch; the GP
+that the difference is what reading costs; the networks alone, forward, backward and the optimiser, on that batch; the GP
 alone, its posterior and regulariser and their gradients, on that batch's features and latents; and reading alone, which
 a training step overlaps with its own work. Rounds have several steps, so that two batches read ahead matter little.
-What remains is the objective, the metrics, and the clipping and Adam of the GP's parameters. A second table sets
+What remains is the objective, the metrics, and the clipping and optimiser of the GP's parameters. A second table sets
 Keras' ``steps_per_execution``.
 """
 
@@ -77,12 +77,12 @@ def whole_step(model: svgp.LatentModel, batches: Iterator[Any]) -> Callable[[], 
 
 
 def networks_alone(model: svgp.LatentModel, batch: tuple[Any, tf.Tensor]) -> Callable[[], None]:
-    """A function that runs the networks on a batch: forward, backward, and Adam on their weights."""
+    """A function that runs the networks on a batch: forward, backward, and the model's kind of optimiser."""
     aux, observations = batch
     representation = getattr(model.auxiliary, "network", None)
     networks = [n for n in (model.encoder, model.decoder, representation) if n is not None]
     variables = [weight for network in networks for weight in network.trainable_weights]
-    optimizer = keras.optimizers.Adam(1e-6, global_clipnorm=1.0)
+    optimizer = type(model.optimizer)(1e-6, global_clipnorm=1.0)
     optimizer.build(variables)
     flat = tf.reshape(observations, (-1, *observations.shape[model.leading_axes :]))
 

@@ -145,8 +145,13 @@ class Settings:
     def _check_optimisation(self) -> None:
         if self.clip_norm is not None and not self.clip_norm > 0.0:
             raise ValueError(f"--clip_norm must be positive, got {self.clip_norm}")
-        if not self.beta >= 0.0:
-            raise ValueError(f"--beta must not be negative, got {self.beta}")
+        if not 0.0 <= self.beta < np.inf:
+            raise ValueError(f"--beta must be finite and not negative, got {self.beta}")
+        low, high = self.variance_bounds
+        if not 0.0 < low < high < np.inf:
+            raise ValueError(f"--variance_bounds must be two numbers above 0 that rise, got {low:g},{high:g}")
+        if min(self.seed, self.data_seed) < 0:
+            raise ValueError(f"--seed and --data_seed must not be negative, got {self.seed} and {self.data_seed}")
         if self.final_batch_size is not None and self.final_batch_size < self.batch_size:
             raise ValueError(f"--final_batch_size={self.final_batch_size} is below --batch_size={self.batch_size}")
         if not 0.0 < self.adam_beta_2 < 1.0:
