@@ -3,7 +3,7 @@
     python -m benchmarks.epochs --output=results/epochs.json
 
 Five candidates of each experiment alternate in one process: whole training steps; the same on a batch that is held, so
-that the difference is what reading costs; the networks alone, forward, backward and the optimiser, on that batch; the GP
+that the difference is what reading costs; the networks alone, forward, backward and optimiser, on that batch; the GP
 alone, its posterior and regulariser and their gradients, on that batch's features and latents; and reading alone, which
 a training step overlaps with its own work. Rounds have several steps, so that two batches read ahead matter little.
 What remains is the objective, the metrics, and the clipping and optimiser of the GP's parameters. A second table sets

@@ -30,10 +30,10 @@ def epochs(results_dir: str) -> str:
     ]  # fmt: skip
     header = ["experiment", "ms per step", "s per epoch", "images per s", "networks", "GP", "reading", "the rest"]
     text = (
-        "Shares of a training step: the networks with their part of the optimiser, and the GP with its gradients, each measured "
-        "alone on the same batch; what a step takes longer when it reads its batches; and the rest, which is the "
-        "objective, the metrics and the optimiser's work on other parameters. The parts are measured apart, so that "
-        "noise can make a small one negative."
+        "Shares of a training step: the networks with their part of the optimiser, and the GP with its gradients, each "
+        "measured alone on the same batch; what a step takes longer when it reads its batches; and the rest, which is "
+        "the objective, the metrics and the optimiser's work on other parameters. The parts are measured apart, so "
+        "that noise can make a small one negative."
     )
     return f"### Epochs\n\n{text}\n\n{table(header, rows)}\n\n{_origin(report)}"
 
