@@ -35,9 +35,10 @@ def digits(results_dir: str) -> str:
         reached = [value for value in runs.values() if value]
         if reached:
             shortest, longest = (f(value["epochs"] for value in reached) for f in (min, max))
+            span = f"{shortest:.0f}" if shortest == longest else f"{shortest:.0f} to {longest:.0f}"
             seconds = sum(value["seconds"] for value in reached) / len(reached)
             text += (
-                f"\n\n{DIGIT_TITLES[row]} passes the paper's 0.0251 after {shortest:.0f} to {longest:.0f} epochs, "
+                f"\n\n{DIGIT_TITLES[row]} passes the paper's 0.0251 after {span} epochs, "
                 f"{seconds:.0f} s of training on average ({len(reached)} of {len(runs)} runs)."
             )
     picture = "![Test error during training](results/table1.png)"
