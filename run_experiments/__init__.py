@@ -13,5 +13,4 @@ ENVIRONMENT = {
 }
 """What TensorFlow reads when it is first imported, unless it is set already."""
 
-for name, value in ENVIRONMENT.items():
-    os.environ.setdefault(name, value)
+os.environ.update({**ENVIRONMENT, **os.environ})

@@ -97,11 +97,17 @@ def train(name: str, settings: Any, runs_dir: str) -> None:
     experiment, unit = EXPERIMENTS[type(settings)]
     wanted = getattr(settings, unit)
     if os.path.exists(folder.metrics) and run_folder.read_json(folder.metrics)[unit] >= wanted:
-        folder.check_settings(dataclasses.asdict(settings), (unit, *distribute.PATHS))
+        _check_settings(folder, settings)
         print(f"{name}: {wanted} {unit} are done")
         return
     print(f"{name}: to {wanted} {unit}")
     experiment.run(settings, path, resume=True, verbose=2)
+
+
+def _check_settings(folder: run_folder.RunFolder, settings: Any) -> None:
+    """Raise RunFolderError if a run has other settings than these, but for its length and what is where."""
+    unit = EXPERIMENTS[type(settings)][1]
+    folder.check_settings(dataclasses.asdict(settings), (unit, *distribute.PATHS))
 
 
 def finished(name: str, runs_dir: str) -> bool:
@@ -112,8 +118,7 @@ def finished(name: str, runs_dir: str) -> bool:
 def differs(name: str, settings: Any, runs_dir: str) -> bool:
     """Whether a run has other settings than its target asks for, but for its length and what is where."""
     try:
-        folder = run_folder.RunFolder(os.path.join(runs_dir, name), resume=True)
-        folder.check_settings(dataclasses.asdict(settings), (EXPERIMENTS[type(settings)][1], *distribute.PATHS))
+        _check_settings(run_folder.RunFolder(os.path.join(runs_dir, name), resume=True), settings)
     except run_folder.RunFolderError:
         return True
     return False
