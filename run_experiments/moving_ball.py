@@ -212,8 +212,7 @@ def _report(
     }
     model.condition(test.times, test.frames)
     folder.save_model(model)
-    run_folder.write_json(folder.metrics, metrics)
-    return metrics
+    return folder.write_metrics(metrics)
 
 
 def _said(metrics: dict[str, Any]) -> str:

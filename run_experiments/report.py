@@ -14,7 +14,7 @@ from run_experiments.report_digits import (
     digits,
     embedded_digits,
 )
-from run_experiments.report_sprites import unseen_characters
+from run_experiments.report_sprites import sprites_choices, unseen_characters
 
 TITLES = {"svgpvae_m15": "SVGP-VAE, m = 15", "gpvae": "GP-VAE (exact)", "vae": "VAE"}
 
@@ -34,6 +34,7 @@ def tables(results_dir: str) -> str:
         against_digits,
         batch_bias,
         unseen_characters,
+        sprites_choices,
     ]
     return "\n\n".join(text for part in parts if (text := part(results_dir)))
 

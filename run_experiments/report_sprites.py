@@ -45,10 +45,32 @@ def unseen_characters(results_dir: str) -> str:
     )
 
 
+def sprites_choices(results_dir: str) -> str:
+    """Choices of the model, each in a short run."""
+    report = read(results_dir, "sprites_choices.json")
+    if report is None:
+        return ""
+    rows = []
+    for name, curve in report["by_epoch"].items():
+        metrics = report["runs"][name]["metrics"]
+        rest = [f"{metrics['test_mse_mean']:.4f}", f"{metrics['train_mse']:.4f}"]
+        rows.append([name.replace("_", " "), *(f"{row['test_mse_sampled']:.4f}" for row in curve), *rest])
+    first = next(iter(report["by_epoch"].values()))
+    header = ["choice", *(f"after {row['epoch']:.0f} epochs" for row in first), "posterior mean", "training"]
+    settings = next(iter(report["runs"].values()))["settings"]
+    text = (
+        f"One choice at a time, in short runs with one seed: {settings['train_characters']} characters with "
+        f"{settings['poses_per_character']} frames each, {settings['epochs']} epochs. MSE on characters never seen, "
+        "with sampled latents:"
+    )
+    return f"### Choices of the sprites model\n\n{text}\n\n{table(header, rows)}"
+
+
 def _by_pose(report: dict[str, Any]) -> str:
     header = ["MSE at the posterior mean", *(f"{action} {side}" for action in ACTIONS for side in DIRECTIONS)]
     rows = []
     for name, run in report["runs"].items():
         poses = np.reshape(run["metrics"]["test_mse_by_pose"], (len(ACTIONS) * len(DIRECTIONS), -1))
-        rows.append([TITLES[name], *(f"{mse:.4f}" for mse in np.nanmean(poses, axis=1))])
+        asked = [errors[~np.isnan(errors)] for errors in poses]
+        rows.append([TITLES[name], *(f"{errors.mean():.4f}" if len(errors) else "-" for errors in asked)])
     return f"By pose, means over eight frames:\n\n{table(header, rows)}"

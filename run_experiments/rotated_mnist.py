@@ -220,8 +220,7 @@ def _report(
     }
     write_objects(model, digits, folder.tensorboard)
     folder.save_model(model)
-    run_folder.write_json(folder.metrics, metrics)
-    return metrics
+    return folder.write_metrics(metrics)
 
 
 def _said(metrics: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+import time
 from importlib import metadata
 from typing import Any
 
@@ -42,6 +43,7 @@ class RunFolder:
 
     def __init__(self, path: str, resume: bool = False) -> None:
         self.path = path
+        self._began = time.perf_counter()
         refuse_taken(path, resume)
         try:
             os.makedirs(self.figures, exist_ok=True)
@@ -68,6 +70,12 @@ class RunFolder:
         partial = os.path.join(self.path, "model.partial.keras")
         model.save(partial)
         os.replace(partial, self.model)
+
+    def write_metrics(self, metrics: dict[str, Any]) -> dict[str, Any]:
+        """Write metrics.json; returns the metrics and the minutes since this session of the run began."""
+        metrics = {**metrics, "session_minutes": (time.perf_counter() - self._began) / 60.0}
+        write_json(self.metrics, metrics)
+        return metrics
 
     def load_checkpoint(self, model: keras.Model) -> None:
         """Load the checkpoint into a compiled model.

@@ -188,8 +188,7 @@ def _report(
         "data_mb": 1e-6 * sprites.num_frames("train") * np.prod(data.SHAPE),
         "peak_memory_mb": max([run_folder.peak_memory_mb(), *(r.get("peak_memory_mb", 0.0) for r in history)]),
     }
-    run_folder.write_json(folder.metrics, metrics)
-    return metrics
+    return folder.write_metrics(metrics)
 
 
 def _with_context(model: svgp.SVGPVAE, settings: Settings, sprites: data.SpriteSet) -> float:

@@ -1,5 +1,6 @@
-"""Figure 8 of the paper: runs on sprites, and a drawing of what they make of characters never seen."""
+"""Runs on sprites: Figure 8 of the paper, and choices of the model compared in short runs."""
 
+import dataclasses
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -16,8 +17,16 @@ MEASURES = (
     "epochs", "num_data", "test_mse_sampled", "test_mse_mean", "test_mse_mean_without_repeats", "share_of_repeats",
     "test_mse_mean_context_in_the_posterior",
     "baseline_mean_character", "baseline_nearest_context", "smallest_variance", "seconds_per_epoch", "peak_memory_mb",
-    "data_mb",
+    "data_mb", "session_minutes",
 )  # fmt: skip
+SHORT = Settings(characters=540, train_characters=500, epochs=4, evaluate_every=2)
+CHOICES: dict[str, dict[str, Any]] = {
+    "default": {},
+    "pretrained": {"pretrain_epochs": 5, "pretrain_learning_rate": 3e-3},
+    "squared_exponential": {"kernel": "squared_exponential"},
+    "soap": {"optimizer": "soap"},
+}
+"""What differs from `SHORT`, one thing at a time."""
 
 
 def figure8_runs(source: dict[str, Any], seeds: Sequence[int], runs_dir: str) -> dict[str, Settings]:
@@ -45,13 +54,8 @@ def figure8(names: list[str], runs_dir: str) -> tuple[Any, dict[str, Any]]:
             model = svgp.load_model(os.path.join(folder, "model.keras"))
             some = next(sprites.unseen(settings, sprites.load_data(settings, folder)))
             rows = sprites_generation.rows_of_characters(model, some)
-        table[name] = {key: metrics[key] for key in MEASURES}
-        history = callbacks.read_history(os.path.join(folder, "history.csv"))
-        curves[name] = [
-            {key: row[key] for key in ("epoch", "test_mse_sampled", "test_mse_mean")}
-            for row in history
-            if "test_mse_mean" in row
-        ]
+        table[name] = {key: metrics.get(key) for key in MEASURES}
+        curves[name] = _by_epoch(folder)
     return figures.image_rows(rows), {
         "table": table,
         "by_epoch": curves,
@@ -59,6 +63,27 @@ def figure8(names: list[str], runs_dir: str) -> tuple[Any, dict[str, Any]]:
     }
 
 
-RUNS = {"figure8": figure8_runs}
-DRAW = {"figure8": figure8}
-FOLDERS = {"figure8": "figure8"}
+def _by_epoch(folder: str) -> list[dict[str, float]]:
+    """The errors of a run at each of its evaluations."""
+    history = callbacks.read_history(os.path.join(folder, "history.csv"))
+    names = ("epoch", "test_mse_sampled", "test_mse_mean")
+    return [{key: row[key] for key in names} for row in history if "test_mse_mean" in row]
+
+
+def choices_runs(source: dict[str, Any], seeds: Sequence[int], runs_dir: str) -> dict[str, Settings]:
+    """Short runs on characters that the project draws, each with one other choice."""
+    return {name: dataclasses.replace(SHORT, **choice, seed=seeds[0]) for name, choice in CHOICES.items()}
+
+
+def choices(names: list[str], runs_dir: str) -> tuple[Any, dict[str, Any]]:
+    """Errors on characters never seen, during training."""
+    curves = {name: _by_epoch(os.path.join(runs_dir, name)) for name in names}
+    points = {name: [(row["epoch"], row["test_mse_sampled"]) for row in rows] for name, rows in curves.items()}
+    lines = {name.replace("_", " "): [(x, y, f"{y:.4f}") for x, y in found] for name, found in points.items()}
+    figure = figures.labelled_points(lines, "epoch", "MSE of unseen characters, sampled latents")
+    return figure, {"by_epoch": curves, "mse_definition": sprites_generation.MSE_DEFINITION}
+
+
+RUNS = {"figure8": figure8_runs, "sprites_choices": choices_runs}
+DRAW = {"figure8": figure8, "sprites_choices": choices}
+FOLDERS = {target: target for target in RUNS}

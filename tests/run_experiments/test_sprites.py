@@ -11,7 +11,7 @@ import tensorflow as tf
 
 import svgp_vae_tf as svgp
 from data_generators import sprites as data
-from run_experiments import run_folder, sprites, sprites_generation, sprites_models
+from run_experiments import report_sprites, reproduce, run_folder, sprites, sprites_generation, sprites_models
 from run_experiments.sprites_settings import Settings
 from tests.run_experiments.test_rotated_mnist import weights_of
 
@@ -63,6 +63,22 @@ def test_a_saved_model_draws_unseen_characters_without_the_training_data(finishe
     wrong = {**sprites_generation.asked_of(model, some), "pose": np.full(len(some.target_poses), 72.0)}
     with pytest.raises(svgp.DataError, match="no whole number from 0 to 71"):
         model.predict(wrong, verbose=0)
+
+
+@pytest.mark.parametrize(("target", "name"), [("figure8", "sprites_drawn"), ("sprites_choices", "pretrained")])
+def test_targets_report_what_runs_left(target, name, finished, tmp_path):
+    runs, results = tmp_path / "runs", str(tmp_path / "results")
+    shutil.copytree(finished, runs / target / name)
+    path = reproduce.reproduce(target, "full", str(runs), results, training=False)
+    assert os.path.getsize(path) > 1000
+    report = run_folder.read_json(path.replace(".png", ".json"))
+    metrics = metrics_of(finished)
+    assert [row["epoch"] for row in report["by_epoch"][name]] == [1, 2]
+    assert report["by_epoch"][name][-1]["test_mse_sampled"] == pytest.approx(metrics["test_mse_sampled"], rel=1e-5)
+    assert report["other_settings"] == [name]
+    assert set(report["missing"]) == set(reproduce.runs_of(target, "full", "", {}, [0])) - {name}
+    table = {"figure8": report_sprites.unseen_characters, "sprites_choices": report_sprites.sprites_choices}[target]
+    assert f"{metrics['test_mse_mean']:.4f}" in table(results)
 
 
 @pytest.mark.slow
