@@ -25,6 +25,8 @@ CHOICES: dict[str, dict[str, Any]] = {
     "pretrained": {"pretrain_epochs": 5, "pretrain_learning_rate": 3e-3},
     "squared_exponential": {"kernel": "squared_exponential"},
     "soap": {"optimizer": "soap"},
+    "two_inducing_points_per_pose": {"inducing_per_pose": 2},
+    "style_of_32": {"style_size": 32},
 }
 """What differs from `SHORT`, one thing at a time."""
 
