@@ -10,10 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-SIZE = 64
-ACTIONS = ("walk", "spellcard", "slash")
-DIRECTIONS = ("front", "left", "right")
-NUM_FRAMES = 8
+from data_generators.sprite_sheets import FRAMES, SIZE
+
 MIDDLE = SIZE / 2
 BLADE_LENGTH = 13.0
 AWAY = -99.0  # a coordinate that keeps a shape out of the frame
@@ -164,7 +162,7 @@ class _Stance(NamedTuple):
 
 
 def _walk(profile: bool) -> _Stance:
-    phase = 2 * np.pi * np.arange(NUM_FRAMES) / NUM_FRAMES
+    phase = 2 * np.pi * np.arange(FRAMES) / FRAMES
     right, left = (np.sin(phase), np.cos(phase)), (-np.sin(phase), -np.cos(phase))
 
     def foot(sine: np.ndarray, cosine: np.ndarray) -> np.ndarray:
@@ -184,7 +182,7 @@ def _cast(profile: bool) -> _Stance:
     side = [(1, 44), (7, 40), (8, 37), (10, 31), (12.5, 23), (2, 17), (14, 28), (10, 36)]
     rise = np.array([0, 1, 1, 0, -1, -1, 0, 0.5])
     hand = np.array(side if profile else front, float)
-    foot = np.full((NUM_FRAMES, 2), (-2.5 if profile else 4, 57))
+    foot = np.full((FRAMES, 2), (-2.5 if profile else 4, 57))
     apart = np.array([4.0, -1.5]) if profile else np.zeros(2)  # else one arm would hide the other
     return _Stance(np.stack([0 * rise, rise], axis=1), hand, hand + apart, foot, foot * [-1 if profile else 1, 1])
 
@@ -201,7 +199,7 @@ def _swing(profile: bool) -> np.ndarray:
 def _slash(profile: bool) -> _Stance:
     step = np.array([0, -1, -1.5, -1, 1, 2, 2, 1])
     crouch = np.array([0, 0, -1, -1, 0, 1, 1.5, 1])
-    shift, ground = np.stack([step, crouch], axis=1), np.full(NUM_FRAMES, 57.0)
+    shift, ground = np.stack([step, crouch], axis=1), np.full(FRAMES, 57.0)
     hand = _swing(profile)[:, :2]
     if profile:
         free = np.stack([-2 - 2.5 * step, 42 - np.abs(step)], axis=1)
@@ -228,8 +226,8 @@ def _limb(root: np.ndarray, end: np.ndarray, length: float, hint: tuple[float, f
 
 def _blades(hand: np.ndarray, angle: np.ndarray) -> np.ndarray:
     """(8, 5, 2, 2): hilt and tip at five instants from the frame before, where the sword moves fast."""
-    fast = np.isin(np.arange(NUM_FRAMES), (4, 5, 6))
-    before = np.where(fast, np.arange(NUM_FRAMES) - 1, np.arange(NUM_FRAMES))
+    fast = np.isin(np.arange(FRAMES), (4, 5, 6))
+    before = np.where(fast, np.arange(FRAMES) - 1, np.arange(FRAMES))
     share = np.linspace(0, 1, 5)
     radians = np.deg2rad(angle[before, None] * (1 - share) + angle[:, None] * share)
     hilt = hand[before, None] * (1 - share[:, None]) + hand[:, None] * share[:, None]
@@ -260,9 +258,9 @@ def view(direction: int) -> View:
     near_is_right = facing >= 0
     degrees = _swing(facing != 0)[:, 2]
     blades = np.full((24, 5, 2, 2), AWAY, np.float32)
-    blades[-NUM_FRAMES:] = _blades(right_arm.end[-NUM_FRAMES:], 180 - degrees if facing < 0 else degrees)
+    blades[-FRAMES:] = _blades(right_arm.end[-FRAMES:], 180 - degrees if facing < 0 else degrees)
     glow = np.full(24, AWAY, np.float32)
-    glow[NUM_FRAMES : 2 * NUM_FRAMES] = [AWAY, AWAY, 0.8, 1.6, 2.4, 3.4, 2.6, 1.2]
+    glow[FRAMES : 2 * FRAMES] = [AWAY, AWAY, 0.8, 1.6, 2.4, 3.4, 2.6, 1.2]
     upper = facing or 1
     return View(
         facing=facing,

@@ -10,13 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data_generators.drawn_shapes import ACTIONS, DIRECTIONS, NUM_FRAMES, SIZE, view
+from data_generators.drawn_shapes import view
 from data_generators.drawn_styles import draw_body, draw_bottomwear, draw_hair, draw_topwear
-
-ATTRIBUTES = ("body", "bottomwear", "topwear", "hair")
-NUM_STYLES = 6
-NUM_CHARACTERS = NUM_STYLES ** len(ATTRIBUTES)
-NUM_POSES = len(ACTIONS) * len(DIRECTIONS) * NUM_FRAMES
+from data_generators.sprite_sheets import ACTIONS, DIRECTIONS, FRAMES, NUM_POSES, SIZE, choices_of
 
 _DRAW = (draw_body, draw_bottomwear, draw_topwear, draw_hair)
 _ORDER = (
@@ -52,31 +48,20 @@ def _layers(attribute: int, style: int) -> dict[str, _Layer]:
     drawn = [_DRAW[attribute](view(direction), style) for direction in range(len(DIRECTIONS))]
     layers = {}
     for name in drawn[0]:
-        views = [canvases[name].pixels.reshape(len(ACTIONS), NUM_FRAMES, SIZE, SIZE, 4) for canvases in drawn]
+        views = [canvases[name].pixels.reshape(len(ACTIONS), FRAMES, SIZE, SIZE, 4) for canvases in drawn]
         rgba = np.stack(views, axis=1).reshape(-1, 4)
         pixels = np.flatnonzero(rgba[:, 3])
         layers[name] = _Layer(pixels, rgba[pixels, :3], 1 - rgba[pixels, 3:])
     return layers
 
 
-def styles(character: int) -> tuple[int, int, int, int]:
-    """The character's styles of body, bottomwear, topwear and hair, 0 to 5 each.
-
-    Raises:
-        ValueError: for a character that is not in 0..1295.
-    """
-    if not 0 <= character < NUM_CHARACTERS:
-        raise ValueError(f"character must be in 0..{NUM_CHARACTERS - 1}, got {character}")
-    return character // 216, character % 216 // 36, character % 36 // 6, character % 6
-
-
 def frames(character: int) -> np.ndarray:
     """A character in its 72 poses, (72, 64, 64, 3) uint8; pose 8 * (3 * action + direction) + frame.
 
     Raises:
-        ValueError: for a character that is not in 0..1295.
+        SpriteError: for a character that is not from 0 to 1295.
     """
-    own = styles(character)
+    own = choices_of(character)
     image = np.zeros((NUM_POSES * SIZE * SIZE, 3), np.float32)
     for attribute, name in _ORDER:
         layer = _layers(attribute, own[attribute])[name]

@@ -26,6 +26,20 @@ class SpriteError(ValueError):
     """A sheet or a data set is not what it should be."""
 
 
+def choices_of(character: int) -> tuple[int, ...]:
+    """Which body, bottomwear, topwear and hair a character has, 0 to 5 each.
+
+    Raises:
+        SpriteError: for a character that is not from 0 to 1295.
+
+    >>> choices_of(5 * 216 + 2 * 36 + 3 * 6 + 4)
+    (5, 2, 3, 4)
+    """
+    if not 0 <= character < NUM_CHARACTERS:
+        raise SpriteError(f"character must be from 0 to {NUM_CHARACTERS - 1}, got {character}")
+    return tuple(int(choice) for choice in np.unravel_index(character, (CHOICES,) * len(PARTS)))
+
+
 class _Layer(NamedTuple):
     """The pixels of a sheet that are not transparent, of the 72 cells in use."""
 
@@ -53,10 +67,7 @@ class SpriteSheets:
 
     def frames(self, character: int) -> np.ndarray:
         """All poses of a character, (72, 64, 64, 3), uint8, on black."""
-        if not 0 <= character < NUM_CHARACTERS:
-            raise SpriteError(f"character must be from 0 to {NUM_CHARACTERS - 1}, got {character}")
-        digits = np.unravel_index(character, (CHOICES,) * len(PARTS))
-        layers = [part[digit] for part, digit in zip(self._parts, digits, strict=True)]
+        layers = [part[choice] for part, choice in zip(self._parts, choices_of(character), strict=True)]
         canvas = np.zeros((NUM_POSES * SIZE * SIZE, 3), np.uint32)
         for places, colours, rest in (*layers, self._shoes):
             # Pillow's alpha_composite to the bit: seven more bits, then a division by 255 out of shifts

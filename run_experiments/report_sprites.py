@@ -70,7 +70,8 @@ def _by_pose(report: dict[str, Any]) -> str:
     header = ["MSE at the posterior mean", *(f"{action} {side}" for action in ACTIONS for side in DIRECTIONS)]
     rows = []
     for name, run in report["runs"].items():
-        poses = np.reshape(run["metrics"]["test_mse_by_pose"], (len(ACTIONS) * len(DIRECTIONS), -1))
+        by_pose = np.array(run["metrics"]["test_mse_by_pose"], float)  # null, of poses never asked for, becomes NaN
+        poses = by_pose.reshape(len(ACTIONS) * len(DIRECTIONS), -1)
         asked = [errors[~np.isnan(errors)] for errors in poses]
         rows.append([TITLES[name], *(f"{errors.mean():.4f}" if len(errors) else "-" for errors in asked)])
     return f"By pose, means over eight frames:\n\n{table(header, rows)}"

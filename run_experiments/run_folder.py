@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import math
 import os
 import platform
 import re
@@ -223,12 +224,20 @@ def commit() -> str:
 
 
 def write_json(path: str, value: Any) -> None:
-    """Write JSON in one step, so that no half file is ever seen."""
+    """Write JSON in one step, so that no half file is ever seen; numbers that are not finite become null."""
     partial = f"{path}.partial"
     with open(partial, "w") as file:
-        json.dump(value, file, indent=2)
+        json.dump(_finite(value), file, indent=2, allow_nan=False)
         file.write("\n")
     os.replace(partial, path)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read_json(path: str) -> Any:

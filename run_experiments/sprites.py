@@ -43,11 +43,11 @@ def load_data(settings: Settings, output_dir: str) -> data.SpriteSet:
         "seed": settings.data_seed,
         "poses_per_character": settings.poses_per_character,
     }
-    if data.is_written(folder):
+    with contextlib.suppress(data.SpriteError):  # of a start that failed, or damaged since
         found = data.open_set(folder)
         ids = {"train": tuple(known.tolist()), "test": tuple(others.tolist())}
         if found.ids == ids and all(found.about[key] == value for key, value in made.items()):
-            return found  # else of a start that failed
+            return found
     return data.write(frames, folder, train_characters=known, test_characters=others, overwrite=True, **made)
 
 
@@ -75,6 +75,7 @@ def evaluate(model: svgp.SVGPVAE, settings: Settings, sprites: data.SpriteSet) -
         "test_mse_mean": errors.mse_mean,
         "test_mse_sampled": errors.mse_sampled,
         "smallest_variance": errors.smallest_variance,
+        "smallest_unexplained": errors.smallest_unexplained,
     }
 
 
@@ -133,7 +134,7 @@ def _damage_named(sprites: data.SpriteSet) -> Iterator[None]:
     """Records that cannot be read raise the SpriteError that names their file."""
     try:
         yield
-    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError):
+    except tf.errors.OpError:
         data.verify(sprites.folder)
         raise
 
@@ -180,12 +181,17 @@ def _report(
         "test_mse_mean_context_in_the_posterior": _with_context(model, settings, sprites),
         **{f"baseline_{k}": v for k, v in generation.baselines(unseen(settings, sprites), mean_frames).items()},
         "test_mse_by_pose": errors.mse_by_pose.tolist(),
-        "smallest_variance": min([errors.smallest_variance, *(r.get("smallest_variance", np.inf) for r in history)]),
+        **{
+            name: min([getattr(errors, name), *(row[name] for row in history if name in row)])
+            for name in ("smallest_variance", "smallest_unexplained")
+        },
         "train_mse": history[-1]["mse"],
         "mse_definition": generation.MSE_DEFINITION,
         "seconds_per_epoch": float(np.median([row["seconds_per_epoch"] for row in history])),
         "num_data": sprites.num_frames("train"),
         "data_mb": 1e-6 * sprites.num_frames("train") * np.prod(data.SHAPE),
+        # of the process up to its last epoch, evaluations between epochs among it; and to its end
+        "training_peak_memory_mb": max(row.get("peak_memory_mb", np.nan) for row in history),
         "peak_memory_mb": max([run_folder.peak_memory_mb(), *(r.get("peak_memory_mb", 0.0) for r in history)]),
     }
     return folder.write_metrics(metrics)
@@ -199,9 +205,11 @@ def _with_context(model: svgp.SVGPVAE, settings: Settings, sprites: data.SpriteS
 
 
 def _said(metrics: dict[str, Any]) -> str:
+    repeated = metrics["share_of_repeats"]
+    also = f"; {100 * repeated:.0f} % of the frames equal a context frame" if repeated else ""
     return (
         f"test MSE {metrics['test_mse_mean']:.4f} at the posterior mean, {metrics['test_mse_sampled']:.4f} with "
-        f"sampled latents, after {metrics['epochs']:.0f} epochs ({generation.MSE_DEFINITION})"
+        f"sampled latents, after {metrics['epochs']:.0f} epochs ({generation.MSE_DEFINITION}{also})"
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 import svgp_vae_tf as svgp
 from data_generators import sprites as data
+from svgp_vae_tf import groups
 
 MSE_DEFINITION = (
     "mean squared error per value, colours from 0 to 255/256, over the frames of unseen characters that are not context"
@@ -73,7 +74,7 @@ def shown_to(model: svgp.SVGPVAE, some: Unseen) -> dict[str, np.ndarray]:
 
 def _aux(model: svgp.SVGPVAE, some: Unseen, poses: np.ndarray, characters: np.ndarray) -> dict[str, np.ndarray]:
     ids, styles = model.auxiliary.pool(some.context_images, some.context_characters)
-    return {"pose": poses.astype(np.float32), "style": styles[np.searchsorted(ids, characters)]}
+    return {"pose": poses.astype(np.float32), "style": groups.vectors_of(characters, ids, styles)}
 
 
 class Errors(NamedTuple):
@@ -91,15 +92,19 @@ class Errors(NamedTuple):
     """Of the frames asked for: those that equal a context frame (poses of the LPC sheets repeat pictures)."""
     smallest_variance: float
     """The smallest predictive variance of a latent."""
+    smallest_unexplained: float
+    """The smaller of the two terms of these variances, before its cut at zero (`SparseGP.unexplained_variance`)."""
 
 
 def generation_errors(model: svgp.SVGPVAE, blocks: Iterator[Unseen], seed: int) -> Errors:
     """Errors of a conditioned model on unseen characters."""
-    sums, counts, sampled, smallest = np.zeros(data.NUM_POSES), np.zeros(data.NUM_POSES), 0.0, np.inf
+    sums, counts, sampled = np.zeros(data.NUM_POSES), np.zeros(data.NUM_POSES), 0.0
     new_sum, new_count = 0.0, 0
+    smallest, unexplained = np.inf, np.inf
     for i, some in enumerate(blocks):
         aux = asked_of(model, some)
         smallest = min(smallest, float(model.predict_latent(aux).variance.min()))
+        unexplained = min(unexplained, float(np.min(model.prior.unexplained_variance(model.features(aux)))))
         error = np.mean(np.square(model.predict(aux, verbose=0) - some.target_images), axis=(1, 2, 3))
         np.add.at(sums, some.target_poses, error)
         np.add.at(counts, some.target_poses, 1)
@@ -110,7 +115,8 @@ def generation_errors(model: svgp.SVGPVAE, blocks: Iterator[Unseen], seed: int) 
     by_pose = np.divide(sums, counts, out=np.full(data.NUM_POSES, np.nan), where=counts > 0)
     total = counts.sum()
     without = new_sum / new_count if new_count else np.nan
-    return Errors(float(sums.sum() / total), sampled / total, by_pose, without, 1.0 - new_count / total, smallest)
+    shares = without, 1.0 - new_count / total
+    return Errors(float(sums.sum() / total), sampled / total, by_pose, *shares, smallest, unexplained)
 
 
 def repeats(some: Unseen) -> np.ndarray:
@@ -129,13 +135,15 @@ def baselines(blocks: Iterator[Unseen], mean_frames: np.ndarray) -> dict[str, fl
 
     Returns:
         ``mean_character``: the mean frame of the pose; ``nearest_context``: the character's own context frame whose
-        pose is nearest, by the distance of the poses' mean frames.
+        pose is nearest, by the distance of the poses' mean frames; and both ``..._without_repeats``, over frames that
+        differ from every context frame of their character.
     """
     flat = mean_frames.reshape(len(mean_frames), -1)
     distances = np.linalg.norm(flat[:, np.newaxis] - flat, axis=-1)
-    sums: dict[str, float] = {"mean_character": 0.0, "nearest_context": 0.0}
-    count = 0
+    errors: dict[str, list[np.ndarray]] = {"mean_character": [], "nearest_context": []}
+    new: list[np.ndarray] = []
     for some in blocks:
+        repeated = repeats(some)
         for character in np.unique(some.target_characters):
             asked, shown = some.target_characters == character, some.context_characters == character
             truth, poses = some.target_images[asked], some.target_poses[asked]
@@ -144,9 +152,13 @@ def baselines(blocks: Iterator[Unseen], mean_frames: np.ndarray) -> dict[str, fl
                 ("mean_character", mean_frames[poses]),
                 ("nearest_context", some.context_images[shown][nearest]),
             ):
-                sums[name] += float(np.mean(np.square(guess - truth), axis=(1, 2, 3)).sum())
-            count += len(poses)
-    return {name: total / count for name, total in sums.items()}
+                errors[name].append(np.mean(np.square(guess - truth), axis=(1, 2, 3)))
+            new.append(~repeated[asked])
+    found = {name: np.concatenate(parts) for name, parts in errors.items()}
+    kept = np.concatenate(new)
+    means = {name: float(error.mean()) for name, error in found.items()}
+    without = {f"{n}_without_repeats": float(e[kept].mean()) if kept.any() else np.nan for n, e in found.items()}
+    return means | without
 
 
 def rows_of_characters(model: svgp.SVGPVAE, some: Unseen, characters: int = 3, poses: int = 12) -> dict[str, Any]:

@@ -71,8 +71,8 @@ def build_model(
 
 def plan(settings: Settings, sprites: data.SpriteSet) -> list[batch_phases.Phase]:
     """Characters per batch over the epochs."""
-    final = settings.final_characters_per_batch or settings.characters_per_batch
-    return batch_phases.phases(len(sprites.ids["train"]), settings.epochs, settings.characters_per_batch, final)
+    sizes = settings.characters_per_batch, settings.final_characters_per_batch
+    return batch_phases.phases(len(sprites.ids["train"]), settings.epochs, *sizes)
 
 
 def kernel_of(settings: Settings) -> kernels.Kernel:

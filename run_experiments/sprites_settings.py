@@ -72,11 +72,8 @@ class Settings:
         for name in OR_ZERO:
             if getattr(self, name) < 0:
                 raise ValueError(f"--{name} must not be negative, got {getattr(self, name)}")
-        if 0 < self.final_characters_per_batch < self.characters_per_batch:
-            raise ValueError(
-                f"--final_characters_per_batch={self.final_characters_per_batch} is fewer than at the start, "
-                f"--characters_per_batch={self.characters_per_batch}"
-            )
+        if self.data is None and self.train_characters < 2:
+            raise ValueError("--train_characters must be at least 2: of one alone no style can be learned")
         if self.pose_size > NUM_POSES:
             raise ValueError(f"--pose_size={self.pose_size} is more than the {NUM_POSES} poses")
         if not self.adam_beta_2 < 1.0:
@@ -117,7 +114,7 @@ def define_flags() -> None:
     flags.DEFINE_integer(
         "final_characters_per_batch",
         d.final_characters_per_batch,
-        "Batches double up to so many characters over the second half; 0 leaves them.",
+        "Batches double up to so many characters over the second half; no more than at the start leaves them.",
     )
     flags.DEFINE_integer("epochs", d.epochs, "Passes through the data.")
     flags.DEFINE_integer("evaluate_every", d.evaluate_every, "Epochs between evaluations on unseen characters.")

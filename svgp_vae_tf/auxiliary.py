@@ -19,6 +19,8 @@ class Features(keras.layers.Layer):
 
     close_together: tuple[str, ...] = ()
     """Names of arrays whose rows may lie closer together than single precision can tell."""
+    ids: tuple[str, ...] = ()
+    """Names of arrays that tell rows apart, as numbers or as text."""
 
     def __init__(self, **kwargs) -> None:
         kwargs.setdefault("dtype", "float64")

@@ -54,6 +54,7 @@ class PooledFeatures(Features):
         self.network, self.others = network, others
         self.observations, self.group, self.pooled = observations, group, pooled
         self.close_together = (observations, pooled)  # two groups may look alike
+        self.ids = (group,)
 
     def call(self, aux: Any, leading: int, training: bool = False) -> tf.Tensor:
         self._check_names(aux)
@@ -129,9 +130,11 @@ class PooledFeatures(Features):
         self._check_names(aux)
         if self.pooled in aux:
             return aux
-        ids, vectors = self.pool(aux[self.observations], aux[self.group])
-        others = {name: value for name, value in aux.items() if name != self.observations}
-        return {**others, self.pooled: vectors[np.searchsorted(ids, _checked_ids(aux[self.group], self.group))]}
+        group = _checked_ids(aux[self.group], self.group)
+        ids, vectors = self.pool(aux[self.observations], group)
+        used = {self.observations} | ({self.group} if group.dtype.kind in "US" else set())  # none computes with text
+        others = {name: value for name, value in aux.items() if name not in used}
+        return {**others, self.pooled: vectors_of(group, ids, vectors)}
 
     def check_batches(self, aux: Any) -> None:
         if isinstance(aux, Mapping) and self.pooled not in aux:
@@ -149,6 +152,32 @@ class PooledFeatures(Features):
         return cls(**{**config, "network": restore(config["network"]), "others": restore(config["others"])})
 
 
+def vectors_of(wanted: np.ndarray, ids: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """The vector of the group of each row.
+
+    Args:
+        wanted: the group's id of each row, (n,).
+        ids: distinct ids, ascending, (G,), as `PooledFeatures.pool` gives them.
+        vectors: of these groups, (G, M).
+
+    Returns:
+        (n, M).
+
+    Raises:
+        DataError: naming groups that have no vector, for nothing was pooled of them.
+
+    >>> vectors_of(["b", "a", "b"], ["a", "b"], np.array([[1.0], [2.0]])).tolist()
+    [[2.0], [1.0], [2.0]]
+    """
+    wanted, ids = np.asarray(wanted), np.asarray(ids)
+    unknown = np.setdiff1d(wanted, ids)
+    if len(unknown):
+        few = ", ".join(str(one) for one in unknown[:3])
+        raise DataError(f"{len(unknown)} group(s) have no vector, as no observation of them was pooled: {few}"
+                        f"{', ...' if len(unknown) > 3 else ''}")  # fmt: skip
+    return vectors[np.searchsorted(ids, wanted)]
+
+
 def whole_groups(
     aux: Mapping[str, np.ndarray],
     observations: np.ndarray,
@@ -163,7 +192,8 @@ def whole_groups(
         observations: (n, ...).
         groups_per_batch: groups in a batch, of equal sizes or not; the last batch may hold fewer.
         group: the name of the ids, (n,).
-        seed: of the order of the groups, another one in each pass; None leaves them ascending.
+        seed: of the order of the groups, another one in each pass; None leaves them ascending. As everywhere in
+            `tf.data` the order depends on TensorFlow's global seed, too (`keras.utils.set_random_seed`).
 
     Raises:
         DataError: for arrays of different lengths, or without ids, or ids that cannot be told apart.
@@ -215,7 +245,10 @@ def _checked_ids(ids: Any, name: str) -> np.ndarray:
     array = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
     if array.ndim != 1:
         raise DataError(f"{name} must hold one id for each row, (n,), got shape {array.shape}")
-    array = array.astype(str) if array.dtype.kind == "O" else array
+    if array.dtype.kind == "O":
+        if not all(isinstance(one, str) for one in array):
+            raise DataError(f"{name} holds ids that are neither all numbers nor all text; are some missing?")
+        array = array.astype(str)
     if array.dtype.kind in "fiu":
         if not np.isfinite(array).all():
             raise DataError(f"{name} holds ids that are NaN or infinite")

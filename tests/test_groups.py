@@ -215,6 +215,29 @@ def test_ids_may_be_text():
     np.testing.assert_array_equal(vectors, trained.auxiliary.pool(images, aux["group"][:, None])[1])
     with pytest.raises(svgp.DataError, match="holds text: groups.whole_groups"):
         trained.features({**text, "group": tf.constant(text["group"])})
+    with pytest.raises(svgp.DataError, match="Keras would part groups"):
+        trained.fit(text, images, verbose=0)
+
+
+def test_text_ids_condition_and_predict_as_numbers_do():
+    aux, images = arrays()
+    text = {**aux, "group": np.array([f"character {int(i):02d}" for i in aux["group"]], dtype=object)}
+    found = []
+    for named in (aux, text):
+        trained = model()
+        trained.condition(named, images)
+        trained.update(named, images)
+        found.append((trained.predict(named, verbose=0), trained.infer(named, images).variance))
+    for number, name in zip(*found, strict=True):
+        np.testing.assert_array_equal(number, name)
+
+
+def test_a_group_without_context_is_named():
+    ids, vectors = np.array([1, 3]), np.array([[1.0], [3.0]])
+    np.testing.assert_array_equal(groups.vectors_of(np.array([3, 1, 3]), ids, vectors), [[3.0], [1.0], [3.0]])
+    for wanted, named in (([1, 2], "1 group.* of them was pooled: 2"), ([4, 5, 6, 0], "4 group.*: 0, 4, 5, ...")):
+        with pytest.raises(svgp.DataError, match=named):
+            groups.vectors_of(np.array(wanted), ids, vectors)
 
 
 @pytest.mark.parametrize(
@@ -224,6 +247,8 @@ def test_ids_may_be_text():
         ({"group": np.full(N, 2**53 + 1)}, "ids from 2\\*\\*53"),
         ({"group": np.zeros((N, 2))}, "one id for each row"),
         ({"group": np.zeros(N, complex)}, "numbers or text"),
+        ({"group": np.array(["a", None] * N, object)[:N]}, "are some missing"),
+        ({"group": np.array(["a", np.nan] * N, object)[:N]}, "are some missing"),
         ({"pose": 1.0}, "of one length"),
     ],
 )

@@ -33,7 +33,12 @@ def is_array_like(data: Any) -> bool:
 
 
 def check_arrays(
-    aux: Any, observations: Any, leading: int, num_data: int | None = None, close_together: Collection[str] = ()
+    aux: Any,
+    observations: Any,
+    leading: int,
+    num_data: int | None = None,
+    close_together: Collection[str] = (),
+    ids: Collection[str] = (),
 ) -> tuple[Any, Any]:
     """Check auxiliary data and observations given as arrays.
 
@@ -43,6 +48,7 @@ def check_arrays(
         leading: axes before features and observations: 2 for series, 1 for one data set.
         num_data: the number of points the model was made for, or None.
         close_together: names of arrays whose rows need not differ in single precision.
+        ids: names of arrays that may hold text.
 
     Returns:
         Both as NumPy arrays, or dicts of them, whatever they were given as.
@@ -51,7 +57,10 @@ def check_arrays(
         DataError: naming the array and what is wrong with it.
     """
     named = dict(aux) if isinstance(aux, Mapping) else {"aux": aux}
-    columns = {name: _numeric(name, value, leading) for name, value in named.items()}
+    columns = {
+        name: np.asarray(value) if name in ids and _is_text(value) else _numeric(name, value, leading)
+        for name, value in named.items()
+    }
     if not columns:
         raise DataError("auxiliary data hold no array")
     first_name, first = next(iter(columns.items()))
@@ -101,6 +110,10 @@ def graph_errors_in_one_line() -> Iterator[None]:
         if failed is None:
             raise
         raise DataError(failed[1] or failed[2]) from error
+
+
+def _is_text(value: Any) -> bool:
+    return not isinstance(value, tf.Tensor) and np.asarray(value).dtype.kind in "OSU"
 
 
 def _numeric(name: str, value: Any, leading: int) -> np.ndarray:

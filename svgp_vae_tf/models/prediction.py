@@ -228,7 +228,8 @@ class PredictiveModel(LatentCore):
 
     def _check_arrays(self, aux: Any, observations: Any, num_data: int | None = None) -> tuple[Any, Any]:
         """`checks.check_arrays` for this model."""
-        return checks.check_arrays(aux, observations, self.leading_axes, num_data, self.auxiliary.close_together)
+        names = self.auxiliary.close_together, self.auxiliary.ids
+        return checks.check_arrays(aux, observations, self.leading_axes, num_data, *names)
 
     def _checked_aux(self, aux: Any) -> Any:
         """Auxiliary data as arrays, checked, that may be cut into chunks."""

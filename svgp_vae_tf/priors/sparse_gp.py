@@ -85,6 +85,21 @@ class SparseGP(Prior):
         whiten = linalg.inverse_cholesky(self.kernel.matrix(z, z), self.jitter)
         return tf.linalg.matmul(whiten, self.kernel.matrix(z, x)), self.kernel.diagonal(x)
 
+    def unexplained_variance(self, features: tf.Tensor) -> tf.Tensor:
+        """What the inducing values leave open of the prior variance, k_rr - k_rm K_mm^-1 k_mr.
+
+        Large where inducing points are missing; it is not negative but for rounding, against which the posterior's
+        variances have it cut at zero, and this has not.
+
+        Args:
+            features: (..., r, D).
+
+        Returns:
+            (..., r, L or 1).
+        """
+        v, k_diagonal = self._project(features)
+        return channels_last(k_diagonal - linalg.sum_of_squares(v, axis=-2))
+
     def call(self, features: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> LatentPosterior:
         y, s2 = channels_first(mean), channels_first(variance)
         v, k_diagonal = self._project(features)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from data_generators import drawn_sprites as data
+from data_generators import sprite_sheets as factors
 
 STANDING = 8 * 3  # spellcard to the front, first frame
 SOME = 1 * 216 + 0 * 36 + 3 * 6 + 4
@@ -16,23 +17,23 @@ def changed(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def with_style(attribute: int, style: int) -> int:
-    own = list(data.styles(SOME))
+    own = list(factors.choices_of(SOME))
     own[attribute] = style
     return int(np.ravel_multi_index(own, (6, 6, 6, 6)))
 
 
 def test_the_factors():
-    assert data.ATTRIBUTES == ("body", "bottomwear", "topwear", "hair") and data.NUM_STYLES == 6
-    assert data.ACTIONS == ("walk", "spellcard", "slash") and data.DIRECTIONS == ("front", "left", "right")
-    assert (data.NUM_FRAMES, data.NUM_POSES, data.NUM_CHARACTERS) == (8, 72, 1296)
-    assert data.styles(1 * 216 + 2 * 36 + 3 * 6 + 4) == (1, 2, 3, 4)
-    assert len({data.styles(character) for character in range(1296)}) == 1296
+    assert factors.PARTS == ("body", "bottomwear", "topwear", "hair") and factors.CHOICES == 6
+    assert factors.ACTIONS == ("walk", "spellcard", "slash") and factors.DIRECTIONS == ("front", "left", "right")
+    assert (factors.FRAMES, factors.NUM_POSES, factors.NUM_CHARACTERS) == (8, 72, 1296)
+    assert factors.choices_of(1 * 216 + 2 * 36 + 3 * 6 + 4) == (1, 2, 3, 4)
+    assert len({factors.choices_of(character) for character in range(1296)}) == 1296
 
 
 @pytest.mark.parametrize("character", [-1, 1296])
-@pytest.mark.parametrize("function", [data.styles, data.frames])
+@pytest.mark.parametrize("function", [factors.choices_of, data.frames])
 def test_a_character_outside(function, character):
-    with pytest.raises(ValueError, match=rf"^character must be in 0\.\.1295, got {character}$"):
+    with pytest.raises(ValueError, match=rf"^character must be from 0 to 1295, got {character}$"):
         function(character)
 
 

@@ -97,3 +97,17 @@ def test_a_result_says_where_it_came_from():
     made_by = run_folder.provenance()
     assert made_by["command"].startswith("python ") and made_by["processors"] >= 1
     assert made_by["machine"]
+
+
+def test_numbers_that_are_not_finite_become_null(tmp_path):
+    path = str(tmp_path / "numbers.json")
+    run_folder.write_json(path, {"a": [1.5, float("nan")], "b": {"c": float("inf")}})
+    assert run_folder.read_json(path) == {"a": [1.5, None], "b": {"c": None}}
+
+
+def test_metrics_say_how_long_a_session_took(tmp_path):
+    folder = run_folder.RunFolder(str(tmp_path / "run"))
+    written = folder.write_metrics({"mse": 0.5})
+    assert run_folder.read_json(folder.metrics) == written
+    assert written["mse"] == 0.5
+    assert 0.0 < written["session_minutes"] < 1.0

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 import svgp_vae_tf as svgp
+from data_generators import drawn_sprites
 from data_generators import sprites as data
 from run_experiments import report_sprites, reproduce, run_folder, sprites, sprites_generation, sprites_models
 from run_experiments.sprites_settings import Settings
@@ -111,8 +112,72 @@ def test_context_and_questions_part_the_frames_of_a_character(characters, choice
         assert sorted([*some.context_poses, *some.target_poses]) == list(range(data.NUM_POSES))
         assert len(some.context_poses) == 30
         assert (some.context_poses.max() == 29) == (choice == "first")
+        drawn = drawn_sprites.frames(int(some.context_characters[0])) / np.float32(256)
+        np.testing.assert_array_equal(some.context_images, drawn[some.context_poses])
+        np.testing.assert_array_equal(some.target_images, drawn[some.target_poses])
         count += 1
     assert count == 1
+
+
+class StubModel:
+    """Answers that depend on pose and style alone, and differ between mean, sample and variance."""
+
+    def __init__(self) -> None:
+        self.auxiliary = self.prior = self
+        self.seeds: list[int] = []
+
+    def pool(self, images: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        distinct = np.unique(ids)
+        return distinct, np.array([[images[ids == one].mean()] for one in distinct])
+
+    def features(self, aux: dict) -> np.ndarray:
+        return aux["style"]
+
+    def predict(self, aux: dict, verbose: int) -> np.ndarray:
+        return np.broadcast_to(
+            (aux["style"][:, 0] + 0.001 * aux["pose"])[:, None, None, None], (len(aux["pose"]), *data.SHAPE)
+        )
+
+    def sample(self, aux: dict, joint: bool, seed: int) -> np.ndarray:
+        self.seeds.append(seed)
+        return (self.predict(aux, 0) + 0.1)[np.newaxis]
+
+    def predict_latent(self, aux: dict) -> svgp.models.prediction.LatentMoments:
+        return svgp.models.prediction.LatentMoments(aux["style"], 2.0 + aux["pose"][:, None] + aux["style"])
+
+    def unexplained_variance(self, features: np.ndarray) -> np.ndarray:
+        return features - 1.0
+
+
+def test_errors_are_what_loops_give():
+    rng = np.random.default_rng(0)
+    blocks = []
+    for ids in ((3, 5), (7,)):
+        context, target = (np.repeat(ids, count) for count in (2, 3))
+        shown, asked = (rng.random((len(of), *data.SHAPE)) for of in (context, target))
+        asked[0] = shown[1]  # a frame that repeats a context frame of the same character
+        asked[-1] = shown[0] if len(ids) == 2 else asked[-1]  # and one that repeats another's
+        poses = rng.permutation(10)[: len(target)]
+        blocks.append(sprites_generation.Unseen(shown, np.zeros(len(shown), int), context, asked, poses, target))
+    found = sprites_generation.generation_errors(StubModel(), iter(blocks), seed=1)
+    errors, sampled, new, variances, open_ = {}, [], [], [], []
+    for block in blocks:
+        for i, (image, pose, character) in enumerate(zip(*block[3:], strict=True)):
+            style = block.context_images[block.context_characters == character].mean()
+            errors.setdefault(pose, []).append(np.mean((style + 0.001 * pose - image) ** 2))
+            sampled.append(np.mean((style + 0.001 * pose + 0.1 - image) ** 2))
+            new += [errors[pose][-1]] if i else []
+            variances.append(2.0 + pose + style)
+            open_.append(style - 1.0)
+    everything = [error for of_pose in errors.values() for error in of_pose]
+    assert found.mse_mean == pytest.approx(np.mean(everything))
+    assert found.mse_sampled == pytest.approx(np.mean(sampled))
+    assert found.mse_without_repeats == pytest.approx(np.mean(new))
+    assert found.share_of_repeats == pytest.approx(2 / 9)
+    assert found.smallest_variance == pytest.approx(min(variances))
+    assert found.smallest_unexplained == pytest.approx(min(open_))
+    for pose, expected in enumerate(found.mse_by_pose):
+        assert expected == pytest.approx(np.mean(errors[pose])) if pose in errors else np.isnan(expected)
 
 
 def test_baselines_are_what_loops_give(characters):
@@ -124,8 +189,22 @@ def test_baselines_are_what_loops_give(characters):
             mean.append(np.mean((mean_frames[pose] - image) ** 2))
             gaps = [np.sum((mean_frames[pose] - mean_frames[other]) ** 2) for other in some.context_poses]
             nearest.append(np.mean((some.context_images[np.argmin(gaps)] - image) ** 2))
-    assert found["mean_character"] == pytest.approx(np.mean(mean), rel=1e-5)
-    assert found["nearest_context"] == pytest.approx(np.mean(nearest), rel=1e-5)
+    for name, expected in (("mean_character", mean), ("nearest_context", nearest)):
+        assert found[name] == found[f"{name}_without_repeats"] == pytest.approx(np.mean(expected), rel=1e-5)
+
+
+def test_baselines_leave_repeats_out():
+    rng = np.random.default_rng(0)
+    mean_frames = rng.random((3, *data.SHAPE))
+    shown, asked = rng.random((1, *data.SHAPE)), rng.random((2, *data.SHAPE))
+    asked[0] = shown[0]
+    ids = np.array([4, 4])
+    some = sprites_generation.Unseen(shown, np.array([0]), ids[:1], asked, np.array([1, 2]), ids)
+    found = sprites_generation.baselines(iter([some]), mean_frames)
+    new = np.mean((asked[1] - shown[0]) ** 2)
+    assert found["nearest_context"] == pytest.approx(new / 2)
+    assert found["nearest_context_without_repeats"] == pytest.approx(new)
+    assert found["mean_character_without_repeats"] == pytest.approx(np.mean((asked[1] - mean_frames[2]) ** 2))
 
 
 def test_repeated_pictures_are_left_out_of_one_error():
@@ -153,7 +232,8 @@ def test_inducing_points_start_with_a_style_each():
     np.testing.assert_array_equal(points[0, :8], points[1, :8])
     assert len(np.unique(points[:, 8:], axis=0)) == 144
     matrix = sprites_models.kernel_of(SMALL).matrix(points, points).numpy()
-    assert np.linalg.matrix_rank(matrix, tol=1e-6) > SMALL.pose_size  # one style for all would leave it at that
+    # one style for all would leave it at that of the pose vectors
+    assert np.linalg.matrix_rank(matrix, tol=1e-6) == SMALL.pose_size * SMALL.style_size
 
 
 def test_styles_start_with_mean_zero_and_variance_one(characters):
@@ -203,7 +283,7 @@ def test_the_squared_exponential_kernel_and_the_elbo_run(characters):
         ({"epochs": 3, "evaluate_every": 2}, "multiple of --evaluate_every"),
         ({"tolerance": 0.0}, "--tolerance must be positive"),
         ({"pretrain_epochs": -1}, "--pretrain_epochs"),
-        ({"final_characters_per_batch": 1}, "fewer than at the start"),
+        ({"train_characters": 1}, "--train_characters must be at least 2"),
         ({"seed": -1}, "--seed must not be negative"),
         ({"pose_size": 73}, "--pose_size=73 is more than the 72 poses"),
         ({"sheets": "nowhere"}, "is missing"),
