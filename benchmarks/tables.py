@@ -117,7 +117,7 @@ def forms(results_dir: str) -> str:
     if onednn:
         text += (
             " TensorFlow without oneDNN; with it, which transposes large tensors "
-            f"faster, ratios of time are {' and '.join(onednn)}."
+            f"faster, ratios of time are {' and '.join(onednn)}. The aims are 30 and 130."
         )
     return f"### A step beside the formulas as published\n\n{text}\n\n{table(header, rows)}\n\n{_origin(report)}"
 

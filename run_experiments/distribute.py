@@ -83,14 +83,20 @@ class Team:
         if not self._same_for_all(step):
             raise run_folder.RunFolderError("workers start from different steps: all must see the same --output_dir")
         shared = {name: value for name, value in settings.items() if name not in PATHS}
-        text = json.dumps(shared, sort_keys=True).encode()
-        if not self._same_for_all(int.from_bytes(hashlib.sha256(text).digest()[:5], "big")):
+        if not self._same_for_all(json.dumps(shared, sort_keys=True)):
             raise run_folder.RunFolderError("workers have different settings: start all with the same flags")
 
-    def _same_for_all(self, number: int) -> bool:
-        count = self.strategy.num_replicas_in_sync
-        total = self.strategy.reduce(tf.distribute.ReduceOp.SUM, tf.constant(number, tf.int64), axis=None)
-        return int(total) == number * count
+    def _same_for_all(self, value: Any) -> bool:
+        """Whether all workers have this value; all come to the same answer, so that none waits for another."""
+        number = _number_of(value)
+        both = tf.constant([number, number**2], tf.int64)
+        total, squares = self.strategy.reduce(tf.distribute.ReduceOp.SUM, both, axis=None).numpy().tolist()
+        return total**2 == squares * self.strategy.num_replicas_in_sync  # by Cauchy and Schwarz only if all are equal
+
+
+def _number_of(value: Any) -> int:
+    """A number of 24 bits that stands for a value."""
+    return int.from_bytes(hashlib.sha256(str(value).encode()).digest()[:3], "big")
 
 
 @contextlib.contextmanager

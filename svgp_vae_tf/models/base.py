@@ -64,7 +64,10 @@ class LatentModel(replicas.ReplicaTrainer, PredictiveModel):
         try:
             with checks.graph_errors_in_one_line(), replicas.lost_workers_in_one_line(self.distribute_strategy):
                 x, y, kwargs = self.split_for_fit(x, y, kwargs)
-                return super().fit(x=x, y=y, **kwargs)
+                history = super().fit(x=x, y=y, **kwargs)
+                if not history.history and kwargs.get("initial_epoch", 0) < kwargs.get("epochs", 1):
+                    raise checks.DataError(checks.NO_BATCH)
+                return history
         finally:
             self.evidence.clear()  # a callback may have conditioned, with the weights of its time
 
@@ -92,18 +95,24 @@ class LatentModel(replicas.ReplicaTrainer, PredictiveModel):
         x, y = self._checked(x, y, check_num_data=False)
         with checks.graph_errors_in_one_line(), replicas.lost_workers_in_one_line(self.distribute_strategy):
             x, y, kwargs = self.split_for_evaluate(x, y, kwargs)
-            return super().evaluate(x=x, y=y, **kwargs)
+            found = super().evaluate(x=x, y=y, **kwargs)
+            if isinstance(found, dict | list) and not found:
+                raise checks.DataError(checks.NO_BATCH)
+            return found
 
     def _checked(self, x: Any, y: Any, check_num_data: bool) -> tuple[Any, Any]:
         """The data, arrays as NumPy arrays. Generators are passed on as they are."""
         if x is None:
             raise checks.DataError("there are no data: call with x=aux, y=observations")
         if isinstance(x, tf.data.Dataset):
-            self._ensure_built(checks.observations_spec(x).shape)
+            self._ensure_batches(checks.observations_spec(x).shape)
+            if x.cardinality() == 0:
+                raise checks.DataError(checks.NO_BATCH)
         elif checks.is_array_like(x):
             if y is None:
                 raise checks.DataError("observations are missing: call with x=aux, y=observations")
             x, y = self._check_arrays(x, y, self.prior.num_data if check_num_data else None)
+            checks.check_resolution(x, self.leading_axes, self.auxiliary.close_together)
             self.likelihood.check(y)
             self.auxiliary.check_batches(x)
             self.features(x)
@@ -140,7 +149,8 @@ class LatentModel(replicas.ReplicaTrainer, PredictiveModel):
         losses = self.objective(terms, training=training)
         if self.losses:  # what networks add: regularisers, activity
             losses += tf.add_n([tf.cast(loss, losses.dtype) for loss in self.losses])
-        tf.debugging.assert_all_finite(losses, checks.NOT_FINITE)
+        # of all replicas: where one stopped for its own rows alone, the others would wait for it
+        tf.debugging.assert_all_finite(sum_over_replicas(tf.reduce_sum(losses)), checks.NOT_FINITE)
 
         def update() -> dict[str, tf.Tensor]:
             _track(
@@ -179,7 +189,8 @@ def _unpack(data: Any) -> tuple[Any, tf.Tensor]:
         raise checks.DataError("a batch needs auxiliary data and observations: (aux, observations)")
     if sample_weight is not None:
         raise checks.DataError(checks.NO_WEIGHTS)
-    return aux, observations
+    # a replica may be without rows; `replicas.split` has seen to the whole batch
+    return aux, checks.check_batch(aux, observations) if num_replicas() == 1 else observations
 
 
 def _track(*tracked: tuple[keras.metrics.Metric, tf.Tensor]) -> None:

@@ -17,6 +17,9 @@ FLOAT32_RESOLUTION = 2.0**-24
 NO_WEIGHTS = "weights of data have no meaning for a Gaussian process; leave data out instead"
 NOT_FINITE = "the loss is not finite: look for NaN in the data or lower the learning rate"
 """What training says when it cannot go on."""
+LENGTHS_DIFFER = "auxiliary data and observations of a batch differ in length"
+NO_ROWS = "a batch of the data set has no rows"
+NO_BATCH = "the data set holds no batch"
 
 
 def in_keras_floats(array: Any) -> tf.Tensor:
@@ -37,7 +40,6 @@ def check_arrays(
     observations: Any,
     leading: int,
     num_data: int | None = None,
-    close_together: Collection[str] = (),
     ids: Collection[str] = (),
 ) -> tuple[Any, Any]:
     """Check auxiliary data and observations given as arrays.
@@ -47,7 +49,6 @@ def check_arrays(
         observations: an array with the same ``leading`` axes, or None where there are none (prediction).
         leading: axes before features and observations: 2 for series, 1 for one data set.
         num_data: the number of points the model was made for, or None.
-        close_together: names of arrays whose rows need not differ in single precision.
         ids: names of arrays that may hold text.
 
     Returns:
@@ -66,8 +67,6 @@ def check_arrays(
     first_name, first = next(iter(columns.items()))
     for name, array in columns.items():
         _check_lengths(first_name, first, name, array, leading)
-        if name not in close_together:
-            _check_resolution(name, array, leading)
     checked = columns if isinstance(aux, Mapping) else first
     if observations is None:
         return checked, None
@@ -98,6 +97,29 @@ def observations_spec(dataset: tf.data.Dataset) -> tf.TensorSpec:
     if len(spec) > 2:
         raise DataError(NO_WEIGHTS)
     return tree.flatten(spec[1])[0]
+
+
+def check_batch(aux: Any, observations: Any) -> tf.Tensor:
+    """The observations of a batch, once it is seen that there are some, and as many rows of auxiliary data.
+
+    Raises:
+        DataError: where shapes are known.
+        InvalidArgumentError: in a graph; `graph_errors_in_one_line` makes one line of it.
+    """
+    observations = tf.convert_to_tensor(observations)
+    rows, found = tf.shape(observations)[0], []
+    for array in tree.flatten(aux):
+        known = {array.shape[0], observations.shape[0]} - {None}
+        if len(known) > 1:
+            raise DataError(LENGTHS_DIFFER)
+        if not known:
+            found.append(tf.debugging.assert_equal(tf.shape(array)[0], rows, LENGTHS_DIFFER))
+    if observations.shape[0] is None:
+        found.append(tf.debugging.assert_positive(rows, NO_ROWS))
+    elif observations.shape[0] == 0:
+        raise DataError(NO_ROWS)
+    with tf.control_dependencies([check for check in found if check is not None]):
+        return tf.identity(observations)
 
 
 @contextlib.contextmanager
@@ -136,11 +158,23 @@ def _numeric(name: str, value: Any, leading: int) -> np.ndarray:
     return array
 
 
-def _check_resolution(name: str, array: np.ndarray, leading: int) -> None:
-    """Keras hands floats on in single precision; refuse inputs that would run together there."""
-    if array.dtype.kind != "f":
-        return
-    columns = array.reshape(-1, 1 if array.ndim == leading else array.shape[-1])
+def check_resolution(aux: Any, leading: int, close_together: Collection[str] = ()) -> None:
+    """Refuse inputs that would run together in single precision, in which Keras' `fit` hands floats on.
+
+    Args:
+        aux: a checked array, or named ones.
+        leading: see `check_arrays`.
+        close_together: names of arrays whose rows need not differ.
+
+    Raises:
+        DataError: naming the array and the column.
+    """
+    for name, array in (dict(aux) if isinstance(aux, Mapping) else {"aux": aux}).items():
+        if name not in close_together and array.dtype.kind == "f":
+            _check_columns(name, array.reshape(-1, 1 if array.ndim == leading else array.shape[-1]))
+
+
+def _check_columns(name: str, columns: np.ndarray) -> None:
     spread, largest = np.std(columns, axis=0, dtype=np.float64), np.max(np.abs(columns), axis=0)
     spread = np.where(np.ptp(columns, axis=0) == 0, 0.0, spread)  # rounding of the mean is no variation
     too_fine = largest * FLOAT32_RESOLUTION > 1e-3 * spread

@@ -90,6 +90,8 @@ class LatentCore(keras.Model):
             return None, None
         leading = tf.shape(observations)[: self.leading_axes]
         event = observations.shape[self.leading_axes :]
+        if None in event and self.built:  # a data set may not know
+            event = self._observation_shape
         inputs = self._network_inputs(tf.reshape(observations, [-1, *event]), features)
         outputs = self.encoder(inputs, training=training)
         moments = tf.reshape(tf.cast(outputs, linalg.DTYPE), [*tf.unstack(leading), 2 * self.num_latents])
@@ -119,6 +121,11 @@ class LatentCore(keras.Model):
                 f"auxiliary data give features of shape {tuple(features.shape)}; they need {self.leading_axes + 1} axes"
             )
         self.prior.check(tuple(features.shape))
+        width = self.prior.num_features
+        if features.shape[-1] is None and width is not None:  # a kernel would broadcast another width
+            message = f"auxiliary data do not give {width} features, as many as the prior has"
+            with tf.control_dependencies([tf.debugging.assert_equal(tf.shape(features)[-1], width, message)]):
+                features = tf.ensure_shape(features, (*features.shape[:-1], width))
         return features
 
     def posterior(self, aux: Any, observations: tf.Tensor) -> LatentPosterior:
@@ -151,6 +158,12 @@ class LatentCore(keras.Model):
         return ElboTerms(log_likelihood, kl, mse, num_values)
 
     # ---- building and serialisation ----
+
+    def _ensure_batches(self, observations_shape: tuple[int | None, ...]) -> None:
+        """`_ensure_built` by the observations of a data set, which must come in batches."""
+        if self.built and len(observations_shape) < self.leading_axes + len(self._observation_shape):
+            raise checks.DataError("the data set gives single examples, not batches: call .batch(...) on it")
+        self._ensure_built(observations_shape)
 
     def _ensure_built(self, observations_shape: tuple[int | None, ...]) -> None:
         event = tuple(observations_shape[self.leading_axes :])

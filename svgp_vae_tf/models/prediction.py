@@ -60,6 +60,9 @@ class PredictiveModel(LatentCore):
         self.evidence.set(self.prior.remove(old, self._same_series(old, self._gather(aux, observations, batch_size))))
 
     def _gather(self, aux: Any, observations: Any, batch_size: int | None) -> Evidence:
+        if replicas.in_scope_of_workers():
+            raise ValueError("call condition, update and forget outside of strategy.scope(): in it workers wait for "
+                             "each other")  # fmt: skip
         parts = []
         total, first = None, True
         for aux_part, observations_part in self._chunks(aux, observations, batch_size):
@@ -106,7 +109,7 @@ class PredictiveModel(LatentCore):
                 raise checks.DataError("a data set gives its own observations: leave out the other argument")
             if aux.cardinality() == tf.data.INFINITE_CARDINALITY:
                 raise checks.DataError("the data set never ends, as after repeat(): give each datum once")
-            checks.observations_spec(aux)
+            self._ensure_batches(checks.observations_spec(aux).shape)
             for aux_part, observations_part, *_ in aux:
                 self._ensure_built(observations_part.shape)
                 self._check_arrays(aux_part, observations_part)
@@ -228,8 +231,7 @@ class PredictiveModel(LatentCore):
 
     def _check_arrays(self, aux: Any, observations: Any, num_data: int | None = None) -> tuple[Any, Any]:
         """`checks.check_arrays` for this model."""
-        names = self.auxiliary.close_together, self.auxiliary.ids
-        return checks.check_arrays(aux, observations, self.leading_axes, num_data, *names)
+        return checks.check_arrays(aux, observations, self.leading_axes, num_data, self.auxiliary.ids)
 
     def _checked_aux(self, aux: Any) -> Any:
         """Auxiliary data as arrays, checked, that may be cut into chunks."""

@@ -59,7 +59,7 @@ class ReplicaTrainer(keras.Model):
         """A function from an iterator of distributed batches to the logs, which every replica knows of all."""
         strategy = self.distribute_strategy
 
-        @tf.function(reduce_retracing=True)
+        @tf.function(reduce_retracing=True, autograph=False)  # which would make pages of an error's one line
         def one_step(iterator: Any) -> dict[str, tf.Tensor]:
             logs = strategy.run(step, args=(iterator.get_next(),))
             return tree.map_structure(lambda value: strategy.experimental_local_results(value)[0], logs)
@@ -162,6 +162,11 @@ def several_workers(strategy: tf.distribute.Strategy) -> bool:
     return replicas > 1 and replicas > len(strategy.extended.worker_devices)
 
 
+def in_scope_of_workers() -> bool:
+    """Whether the code stands in the scope of a strategy with replicas in other processes."""
+    return tf.distribute.has_strategy() and several_workers(tf.distribute.get_strategy())
+
+
 def as_dataset(x: Any, y: Any, batch_size: int | None, shuffle: bool, seed: int) -> tf.data.Dataset:
     """Batches of arrays, floats in Keras' float type, in an order that is the same on every worker."""
     columns = tree.map_structure(checks.in_keras_floats, (x, y))
@@ -200,8 +205,9 @@ def split(dataset: Any, strategy: tf.distribute.Strategy, steps: int | None) -> 
         here = replicas // context.num_input_pipelines
         first = here * context.input_pipeline_id
 
-        def parts(*batch: Any) -> tf.data.Dataset:
-            rows = tf.shape(tree.flatten(batch)[0], out_type=tf.int64)[0]
+        def parts(aux: Any, observations: Any) -> tf.data.Dataset:
+            batch = aux, checks.check_batch(aux, observations)
+            rows = tf.shape(batch[1], out_type=tf.int64)[0]
 
             def part(replica: tf.Tensor) -> Any:
                 own = slice(rows * replica // replicas, rows * (replica + 1) // replicas)

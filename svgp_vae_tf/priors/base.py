@@ -80,6 +80,11 @@ class Prior(keras.layers.Layer):
         """Mean (..., r, L) and covariances (..., L, r, r) of the latents at new inputs."""
         raise NotImplementedError
 
+    @property
+    def num_features(self) -> int | None:
+        """How wide features must be; None where any width will do, or `check` alone can tell."""
+        return None
+
     def check(self, features_shape: tuple[int | None, ...]) -> None:
         """Raise ValueError if features of this shape cannot be used."""
 

@@ -165,10 +165,14 @@ class SparseGP(Prior):
         x = with_latent_axis(features)
         return channels_last(mean), sparse_posterior.covariance(q, v, self.kernel.matrix(x, x))
 
+    @property
+    def num_features(self) -> int:
+        return int(self.initial_inducing_points.shape[-1])
+
     def check(self, features_shape: tuple[int | None, ...]) -> None:
-        num_features, width = features_shape[-1], self.inducing_points.shape[-1]
-        if num_features is not None and num_features != width:
-            raise ValueError(f"inducing points have {width} feature(s), but auxiliary data give {num_features}")
+        given, width = features_shape[-1], self.num_features
+        if given is not None and given != width:
+            raise ValueError(f"inducing points have {width} feature(s), but auxiliary data give {given}")
 
     def check_training(self, features_shape: tuple[int | None, ...]) -> None:
         num_inputs, m = features_shape[-2], self.inducing_points.shape[-2]

@@ -65,6 +65,18 @@ def go_on(model: svgp.LatentModel, num_data: int | None) -> dict[str, np.ndarray
     return found | named("after", {"predict": model.predict(x, batch_size=BATCH, verbose=0), "sample": model.sample(x)})
 
 
+def refuse_nan(model: svgp.LatentModel, num_data: int | None) -> None:
+    """All see that the last row, which the last replica has, is not finite; none waits for another."""
+    x, y = data_of(num_data)
+    y[BATCH - 1] = np.nan
+    try:
+        model.fit(tf.data.Dataset.from_tensor_slices((x, y)).batch(BATCH), verbose=0)
+    except svgp.DataError as error:
+        assert "loss is not finite" in str(error)
+    else:
+        raise AssertionError("NaN passed")
+
+
 def play(role: str, ports: list[int], folder: str, case: str, whole: bool) -> None:
     workers.double_precision()
     strategy = workers.strategy_of(role, ports)
@@ -75,6 +87,7 @@ def play(role: str, ports: list[int], folder: str, case: str, whole: bool) -> No
         found |= go_on(model, CASES[case])
     model.save(os.path.join(folder, f"{case} {role}.keras"))
     np.savez(os.path.join(folder, f"{case} {role}.npz"), **found, replicas=strategy.num_replicas_in_sync)
+    refuse_nan(model, CASES[case])
 
 
 def main(folder: str, *runs: str) -> None:

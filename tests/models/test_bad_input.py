@@ -50,12 +50,6 @@ ARRAYS = {
     "numbers for vectors": (TIMES, VALUES[..., 0], r"observations have shape \(\) each, but the encoder takes \(3,\)"),
     "another width": (TIMES, VALUES[..., :2], r"observations have shape \(2,\) each, but the encoder takes \(3,\)"),
     "none": (TIMES, None, "observations are missing"),
-    "timestamps": (TIMES.astype(np.float64) + 1.7e9, VALUES, "too little for single precision: subtract an offset"),
-    "a column of timestamps": (
-        np.stack([TIMES, TIMES.astype(np.float64) + 1.7e9], -1),
-        VALUES,
-        r"aux varies by .* around 1\.7e\+09 in column 1, too little for single precision",
-    ),
     "a name for nothing": ({}, VALUES, "auxiliary data hold no array"),
     "a name": ({"time": TIMES}, VALUES, r"auxiliary data are named \(time\); give the model auxiliary=NamedColumns"),
 }
@@ -67,6 +61,93 @@ def test_arrays(case, route):
     x, y, message = ARRAYS[case]
     model = make("hensman")
     refused(lambda: fit(model, x, y) if route == "fit" else model.condition(x, y), message)
+
+
+STAMPS = TIMES.astype(np.float64) + 1.7e9
+TOO_FINE = {
+    "timestamps": (STAMPS, "too little for single precision: subtract an offset"),
+    "a column of timestamps": (
+        np.stack([TIMES, STAMPS], -1),
+        r"aux varies by .* around 1\.7e\+09 in column 1, too little for single precision",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TOO_FINE)
+def test_fit_refuses_what_runs_together_in_single_precision(case):
+    x, message = TOO_FINE[case]
+    model = make("hensman")
+    refused(lambda: fit(model, x, VALUES), message)
+
+
+def test_late_times_are_close_enough_for_a_posterior():
+    seconds = np.arange(N, dtype=np.float64)[:, np.newaxis] + 86_400.0
+    model = make("hensman", N, inducing_points=np.linspace(86_400.0, 86_424.0, 5)[:, np.newaxis])
+    rest = slice(12, None)
+    model.condition(tf.data.Dataset.from_tensor_slices((seconds[:12], POINT_VALUES[:12])).batch(2))
+    model.update(seconds[rest], POINT_VALUES[rest])
+    parts = model.predict(seconds[-2:], verbose=0)
+    model.condition(seconds, POINT_VALUES)
+    np.testing.assert_allclose(parts, model.predict(seconds, verbose=0)[-2:], rtol=1e-5)
+
+
+def unknown_shapes(x, y) -> tf.data.Dataset:
+    """Batches of which a graph knows no shape."""
+    spec = tf.TensorSpec((None, None), tf.float32)
+    both = tf.data.Dataset.from_tensor_slices((x.astype(np.float32), y.astype(np.float32))).batch(6)
+    unknown = tf.data.Dataset.from_generator(lambda: iter(both), output_signature=(spec, spec))
+    return unknown.apply(tf.data.experimental.assert_cardinality(len(both)))
+
+
+@pytest.mark.parametrize("route", ["fit", "evaluate", "condition"])
+def test_features_of_another_width_are_no_broadcast(route):
+    two = np.repeat(PLACES, 2, axis=1)
+    message = "do not give 2 features|have 2 feature"
+
+    def model() -> svgp.LatentModel:
+        found = make("hensman", N, inducing_points=two[:5])
+        found.compile("sgd")
+        return found
+
+    def ask(asked: svgp.LatentModel, data: tf.data.Dataset) -> None:
+        asked.condition(data) if route == "condition" else getattr(asked, route)(data, verbose=0)
+
+    def known_shapes(x, y) -> tf.data.Dataset:
+        return tf.data.Dataset.from_tensor_slices((x, y)).batch(6)
+
+    for stream in (unknown_shapes, known_shapes):
+        trained = model()
+        ask(trained, stream(two, POINT_VALUES))  # after which TensorFlow would trace for any width
+        wrong = stream(PLACES, POINT_VALUES)
+        with pytest.raises((svgp.DataError, ValueError), match=message) as caught:
+            ask(trained, wrong)
+        assert "\n" not in str(caught.value)
+
+
+def test_batches_without_rows_or_of_unequal_length():
+    def cut(x, y) -> tuple:
+        return x[: tf.shape(x)[0] - 1], y
+
+    def none(x, y) -> tuple:
+        return x[:0], y[:0]
+
+    data = tf.data.Dataset.from_tensor_slices((PLACES, POINT_VALUES))
+    refused(lambda: fit(make("hensman", N), data.batch(6).map(cut)), "batch differ in length")
+    refused(lambda: fit(make("hensman", N), data.batch(6).map(none)), "has no rows")
+    refused(lambda: fit(make("hensman", N), data.batch(6).concatenate(data.batch(6).map(none))), "has no rows")
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")  # Keras' own word for it
+@pytest.mark.parametrize("route", ["fit", "evaluate"])
+def test_data_sets_without_batches_or_not_in_batches(route):
+    model = make("hensman", N)
+    model.compile("sgd")
+    data = tf.data.Dataset.from_tensor_slices((PLACES, POINT_VALUES))
+    empty = data.batch(6).filter(lambda x, y: tf.constant(False))  # of a length that nobody knows
+    for nothing in (empty, data.batch(6).take(0)):
+        refused(lambda data=nothing: getattr(model, route)(data, verbose=0), "holds no batch")
+    for ask in (model.condition, lambda data: getattr(model, route)(data, verbose=0)):
+        refused(lambda ask=ask: ask(data), r"call .batch\(...\) on it")
 
 
 def test_data_of_a_data_set():

@@ -65,32 +65,30 @@ def test_mirrored_without_a_gpu_says_so(capsys):
 
 def test_workers_that_differ_are_refused(monkeypatch):
     class Sum:
-        """A strategy of two workers, the other of which has this number."""
+        """A strategy of workers, the others of which have these values."""
 
-        num_replicas_in_sync = 2
-        other = 0
+        def __init__(self, *others) -> None:
+            self.others, self.num_replicas_in_sync = others, 1 + len(others)
 
         def reduce(self, op, value, axis):
-            return value + self.other
+            numbers = [distribute._number_of(other) for other in self.others]
+            return value + [sum(numbers), sum(number**2 for number in numbers)]
 
-    team = distribute.Team(Sum(), True, "")
     monkeypatch.setattr(distribute.replicas, "several_workers", lambda strategy: True)
     with pytest.raises(run_folder.RunFolderError, match="different steps"):
-        team.check_start(3, {})
-    assert not team._same_for_all(7)
-    Sum.other = 7
-    assert team._same_for_all(7)
-    asked = []
-    monkeypatch.setattr(distribute.Team, "_same_for_all", lambda self, number: asked.append(number) or len(asked) < 2)
-    with pytest.raises(run_folder.RunFolderError, match="different settings"):
-        team.check_start(3, {"steps": 4, "data": "a"})
-    numbers = [asked[1]]
-    for settings in ({"steps": 4, "data": "b"}, {"steps": 5, "data": "a"}):
+        distribute.Team(Sum(0), True, "").check_start(3, {})
+    assert distribute.Team(Sum(7, 7), True, "")._same_for_all(7)
+    for own, others in ((0, (1, 2)), (1, (0, 2)), (2, (0, 1)), (1, (1, 0))):  # all come to the same
+        assert not distribute.Team(Sum(*others), True, "")._same_for_all(own)
+    asked: list = []
+    monkeypatch.setattr(distribute.Team, "_same_for_all", lambda self, value: asked.append(value) or len(asked) < 2)
+    values = []
+    for settings in ({"steps": 4, "data": "a"}, {"steps": 4, "data": "b"}, {"steps": 5, "data": "a"}):
         asked.clear()
-        with pytest.raises(run_folder.RunFolderError):
-            team.check_start(3, settings)
-        numbers.append(asked[1])
-    assert numbers[0] == numbers[1] != numbers[2]  # where the data are may differ
+        with pytest.raises(run_folder.RunFolderError, match="different settings"):
+            distribute.Team(Sum(0), True, "").check_start(3, settings)
+        values.append(asked[1])
+    assert values[0] == values[1] != values[2]  # where the data are may differ
 
 
 def test_an_address_in_use_is_refused_in_one_line(monkeypatch):
