@@ -36,14 +36,14 @@ class Settings:
     inducing_per_pose: int = 1
     kernel: str = "cosine"
     objective: str = "geco"
-    tolerance: float = 0.0075
-    noise_stddev: float = 0.0866
+    tolerance: float = 0.004
+    noise_stddev: float = 0.0632
     variance_bounds: tuple[float, float] = (1e-3, 10.0)
     characters_per_batch: int = 5
     final_characters_per_batch: int = 25
     epochs: int = 8
     evaluate_every: int = 4
-    optimizer: str = "adam"
+    optimizer: str = "soap"
     learning_rate: float = 5e-3
     final_learning_rate: float = 5e-5
     clip_norm: float = 0.1

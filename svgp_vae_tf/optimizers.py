@@ -25,8 +25,8 @@ class SOAP(keras.optimizers.Adam):
     program: the eigenvectors start at the identity, where SOAP is Adam; A has a damping of 1e-5 of its mean diagonal,
     so that replicas agree on a basis of what no gradient reaches; and epsilon stands where Keras' Adam has it.
 
-    Gains are largest where networks are small (docs/rotated_mnist.md); learning rates are higher than Adam's. Weights
-    with more than `max_size` rows and columns, such as wide dense layers, have Adam's steps.
+    Gains are largest where networks are small (docs/rotated_mnist.md), with learning rates that are higher than Adam's.
+    Weights with more than `max_size` rows and columns, such as wide dense layers, have Adam's steps.
 
     Args:
         learning_rate, beta_1, beta_2, epsilon, kwargs: as for `keras.optimizers.Adam`, but without its `amsgrad`.

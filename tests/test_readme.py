@@ -3,6 +3,7 @@
 import os
 import re
 
+from benchmarks import tables
 from run_experiments import markdown, report
 
 HERE = os.path.dirname(os.path.dirname(__file__))
@@ -21,6 +22,12 @@ def test_the_example_runs(tmp_path, monkeypatch):
     assert names["mean"].shape == (40, 5, 6)
     assert names["latents"].variance.shape == (40, 5, 2)
     assert names["draws"].shape == (3, 40, 5, 6)
+
+
+def test_the_tables_of_the_benchmarks_are_made_from_the_results():
+    with open(os.path.join(HERE, "benchmarks", "README.md")) as file:
+        text = file.read()
+    assert markdown.fill(text, tables.tables(os.path.join(HERE, "results"))) == text
 
 
 def test_the_tables_are_made_from_the_results():
