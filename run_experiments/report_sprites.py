@@ -28,10 +28,10 @@ def unseen_characters(results_dir: str) -> str:
         return ""
     errors, costs, curves, repeated = [], [], [], []
     for name, row in report["table"].items():
-        numbers = [f"{row['num_data']:,}", f"{row['epochs']:.0f}", *(_shown(row[key], ".4f") for key in ERRORS)]
+        numbers = [f"{row['num_data']:,}", f"{row['epochs']:.0f}", *(_shown(row.get(key), ".4f") for key in ERRORS)]
         errors.append([TITLES[name], *numbers])
-        rest = [*(_shown(row[key], ".1e") for key in ("smallest_variance", "smallest_unexplained")),
-                *(_shown(row[key], ",.0f") for key in MEMORY)]  # fmt: skip
+        rest = [*(_shown(row.get(key), ".1e") for key in ("smallest_variance", "smallest_unexplained")),
+                *(_shown(row.get(key), ",.0f") for key in MEMORY)]  # fmt: skip
         costs.append([TITLES[name], f"{row['seconds_per_epoch']:.0f}", *rest])
         points = ", ".join(f"{p['epoch']:.0f}: {p['test_mse_sampled']:.4f}" for p in report["by_epoch"][name])
         curves.append(f"{TITLES[name]} {points}")
