@@ -37,7 +37,7 @@ class Settings:
     kernel: str = "cosine"
     objective: str = "geco"
     tolerance: float = 0.004
-    noise_stddev: float = 0.0632
+    noise_stddev: float = 0.0866
     variance_bounds: tuple[float, float] = (1e-3, 10.0)
     characters_per_batch: int = 5
     final_characters_per_batch: int = 25

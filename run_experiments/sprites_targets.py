@@ -20,15 +20,7 @@ MEASURES = (
     "baseline_nearest_context_without_repeats", "smallest_variance", "smallest_unexplained", "seconds_per_epoch",
     "training_peak_memory_mb", "peak_memory_mb", "data_mb", "session_minutes",
 )  # fmt: skip
-SHORT = Settings(
-    characters=540,
-    train_characters=500,
-    epochs=4,
-    evaluate_every=2,
-    optimizer="adam",
-    tolerance=0.0075,
-    noise_stddev=0.0866,
-)
+SHORT = Settings(characters=540, train_characters=500, epochs=4, evaluate_every=2, optimizer="adam", tolerance=0.0075)
 CHOICES: dict[str, dict[str, Any]] = {
     "base": {},
     "pretrained": {"pretrain_epochs": 5, "pretrain_learning_rate": 3e-3},
