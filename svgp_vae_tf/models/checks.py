@@ -109,10 +109,10 @@ def check_batch(aux: Any, observations: Any) -> tf.Tensor:
     observations = tf.convert_to_tensor(observations)
     rows, found = tf.shape(observations)[0], []
     for array in tree.flatten(aux):
-        known = {array.shape[0], observations.shape[0]} - {None}
-        if len(known) > 1:
+        lengths = {array.shape[0], observations.shape[0]}
+        if len(lengths - {None}) > 1:
             raise DataError(LENGTHS_DIFFER)
-        if not known:
+        if None in lengths:
             found.append(tf.debugging.assert_equal(tf.shape(array)[0], rows, LENGTHS_DIFFER))
     if observations.shape[0] is None:
         found.append(tf.debugging.assert_positive(rows, NO_ROWS))
