@@ -97,11 +97,11 @@ def choices(names: list[str], runs_dir: str) -> tuple[Any, dict[str, Any]]:
 def _by_context(folder: str) -> list[dict[str, Any]]:
     """Errors of a run's model when other frames of a character are shown."""
     settings = _settings_of(folder)
-    model = svgp.load_model(os.path.join(folder, "model.keras"))
+    model, characters = svgp.load_model(os.path.join(folder, "model.keras")), sprites.load_data(settings, folder)
     found = []
     for choice, count in CONTEXTS:
         changed = dataclasses.replace(settings, context=choice, num_context=count)
-        blocks = sprites.unseen(changed, sprites.load_data(settings, folder))
+        blocks = sprites.unseen(changed, characters)
         errors = sprites_generation.generation_errors(model, blocks, sprites.SAMPLE_SEED)
         found.append({"context": choice, "frames": count, "test_mse_sampled": errors.mse_sampled,
                       "test_mse_mean": errors.mse_mean})  # fmt: skip
