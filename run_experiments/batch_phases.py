@@ -15,7 +15,7 @@ import keras
 import tensorflow as tf
 
 from run_experiments import run_folder
-from svgp_vae_tf.optimizers import SOAP
+from svgp_vae_tf.optimizers import SOAP, PiecewiseConstant
 from svgp_vae_tf.training import callbacks
 
 OPTIMIZERS: dict[str, Any] = {"adam": keras.optimizers.Adam, "soap": SOAP}
@@ -64,9 +64,14 @@ def epoch_at(step: int, plan: list[Phase]) -> int:
     return 0
 
 
-def cosine(
-    plan: list[Phase], first: float, last: float, levels: int = 200
-) -> keras.optimizers.schedules.LearningRateSchedule:
+def steps_at_once(plan: list[Phase], passes: int) -> int:
+    """Steps that TensorFlow may take in one call, so that every `fit` of `passes` at a time has whole calls."""
+    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        return 1  # replicas take their steps one by one
+    return passes * math.gcd(*(phase.steps_per_epoch for phase in plan))
+
+
+def cosine(plan: list[Phase], first: float, last: float, levels: int = 200) -> PiecewiseConstant:
     """A learning rate that falls along a cosine over the epochs, in steps as TensorFlow's schedules count them."""
     epochs = plan[-1].end_epoch
     steps = plan[-1].first_step + (epochs - plan[-1].first_epoch) * plan[-1].steps_per_epoch
@@ -77,7 +82,7 @@ def cosine(
         epoch = i * epochs / levels
         phase = next(p for p in plan if p.first_epoch <= epoch < p.end_epoch)
         boundaries.append(phase.first_step + math.ceil((epoch - phase.first_epoch) * phase.steps_per_epoch) - 1)
-    return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
+    return PiecewiseConstant(boundaries, values)
 
 
 def optimizer(

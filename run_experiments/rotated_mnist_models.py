@@ -54,10 +54,11 @@ def _build(settings: Settings, digits: RotatedMNIST) -> svgp.LatentModel:
     }
     model = _model(settings, digits, _networks(settings), shared)
     rates = settings.learning_rate, settings.final_learning_rate
-    optimizer = batch_phases.optimizer(
-        settings.optimizer, plan(settings, digits), *rates, settings.adam_beta_2, settings.clip_norm
-    )
-    model.compile(optimizer, objective=_objective(settings))
+    phases = plan(settings, digits)
+    optimizer = batch_phases.optimizer(settings.optimizer, phases, *rates, settings.adam_beta_2, settings.clip_norm)
+    # steps are so short that what `fit` does between them counts
+    steps_at_once = batch_phases.steps_at_once(phases, settings.evaluate_every)
+    model.compile(optimizer, objective=_objective(settings), steps_per_execution=steps_at_once)
     model.optimizer.build(model.trainable_variables)
     return model
 

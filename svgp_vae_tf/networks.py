@@ -40,9 +40,12 @@ def ball_decoder(size: int = 32, num_latents: int = 2, hidden: int = 500) -> ker
     )
 
 
-# What the 3 taps of a row become when the convolution is not done at the high resolution, see `UpsampledConv2D`.
+# What the 3 taps of a row become when the convolution is not done at the high resolution, and so the 9 of both axes;
+# see `UpsampledConv2D`. Products with these are a single operation, where there would be a dozen on small tensors.
 _TRANSPOSED = np.array([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]])  # (4, 3)
+_TRANSPOSED_2D = np.einsum("ik,jl->ijkl", _TRANSPOSED, _TRANSPOSED).reshape(16, 9)
 _OF_PARITY = np.array([[[1, 0, 0], [0, 1, 1], [0, 0, 0]], [[0, 0, 0], [1, 1, 0], [0, 0, 1]]])  # (2, 3, 3)
+_OF_PARITY_2D = np.einsum("aik,bjl->ijabkl", _OF_PARITY, _OF_PARITY).reshape(36, 9)
 _FEW_FILTERS = 8
 
 
@@ -79,18 +82,19 @@ class UpsampledConv2D(keras.layers.Layer):
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         batch = tf.shape(inputs)[0]
         height, width = inputs.shape[1:3]
-        kernel = tf.convert_to_tensor(self.kernel)
+        channels = inputs.shape[-1]
+        kernel = tf.reshape(tf.convert_to_tensor(self.kernel), [9, channels * self.filters])
         shape = [batch, 2 * height, 2 * width, self.filters]
         if self.filters < _FEW_FILTERS:
-            rows = tf.constant(_OF_PARITY, kernel.dtype)
-            taps = tf.einsum("aik,bjl,klcf->ijcabf", rows, rows, kernel)
-            taps = tf.reshape(taps, [3, 3, inputs.shape[-1], 4 * self.filters])
+            taps = tf.linalg.matmul(tf.constant(_OF_PARITY_2D, kernel.dtype), kernel)
+            taps = tf.transpose(tf.reshape(taps, [9, 4, channels, self.filters]), [0, 2, 1, 3])
+            taps = tf.reshape(taps, [3, 3, channels, 4 * self.filters])
             parities = tf.nn.conv2d(inputs, taps, strides=1, padding="SAME")
-            parities = tf.reshape(parities, [batch, height, width, 2, 2, self.filters])
-            up = tf.reshape(tf.transpose(parities, [0, 1, 3, 2, 4, 5]), shape)
+            parities = tf.reshape(parities, [batch, height, width, 2, 2 * self.filters])
+            up = tf.reshape(tf.transpose(parities, [0, 1, 3, 2, 4]), shape)
         else:
-            rows = tf.constant(_TRANSPOSED, kernel.dtype)
-            taps = tf.einsum("ik,jl,klcf->ijfc", rows, rows, kernel)
+            taps = tf.linalg.matmul(tf.constant(_TRANSPOSED_2D, kernel.dtype), kernel)
+            taps = tf.linalg.matrix_transpose(tf.reshape(taps, [4, 4, channels, self.filters]))
             up = tf.nn.conv2d_transpose(inputs, taps, shape, strides=2)
         if self.padding == "valid":
             # not indexed: the gradient of `tf.slice` is a padding, that of indexing is slow

@@ -1,11 +1,11 @@
-"""SOAP against a loop in NumPy, and as Keras keeps it."""
+"""SOAP against a loop in NumPy, and as Keras keeps it; learning rates in steps."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from svgp_vae_tf.optimizers import DAMPING, SOAP
+from svgp_vae_tf.optimizers import DAMPING, SOAP, PiecewiseConstant
 
 SHAPES = ((2, 2, 4), (5, 5), (3, 9), (5, 2), (3, 3, 3), (4,))
 MAX_SIZE = 5
@@ -158,3 +158,27 @@ def test_soap_takes_the_sparse_gradients_of_embeddings_and_accumulates() -> None
 def test_settings_of_soap_that_cannot_work_are_refused(settings: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         SOAP(**settings)
+
+
+def test_rates_in_steps_are_those_of_keras():
+    boundaries, values = [3, 4, 10], [1.0, 0.3, 0.1, 0.03]
+    ours = PiecewiseConstant(boundaries, values)
+    theirs = keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
+    in_graph = tf.function(ours)
+    for step in range(13):
+        assert float(ours(step)) == float(in_graph(tf.constant(step))) == float(theirs(step))
+
+
+def test_rates_in_steps_can_be_saved():
+    ours = PiecewiseConstant([3], [1.0, 0.5])
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(ours))
+    assert again.get_config() == ours.get_config()
+
+
+@pytest.mark.parametrize(
+    ("boundaries", "values", "message"),
+    [([1, 2], [1.0], "2 boundaries need 3 values, got 1"), ([2, 2], [1.0, 2.0, 3.0], "boundaries must rise")],
+)
+def test_rates_in_steps_refuse_what_has_no_meaning(boundaries, values, message):
+    with pytest.raises(ValueError, match=message):
+        PiecewiseConstant(boundaries, values)

@@ -94,24 +94,26 @@ def sum_of_squares(x: tf.Tensor, axis: int | tuple[int, ...] = -1) -> tf.Tensor:
     return tf.squeeze(squares(x), axis)
 
 
-def channel_matmul(a: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
+def channel_matmul(a: tf.Tensor, v: tf.Tensor, transpose_v: bool = False) -> tf.Tensor:
     """``a_l v_l`` for each channel l; one product if all channels share v.
 
     Args:
         a: shape (..., L, p, m).
         v: shape (..., L or 1, m, n).
+        transpose_v: whether v is given as (..., L or 1, n, m), which costs nothing.
 
     Returns:
         Shape (..., L, p, n).
     """
     if v.shape.rank > 2 and v.shape[-3] != 1:
-        return tf.linalg.matmul(a, v)
-    return tf.einsum("...lpm,...mn->...lpn", a, v if v.shape.rank == 2 else v[..., 0, :, :])
+        return tf.linalg.matmul(a, v, transpose_b=transpose_v)
+    of_v = "nm" if transpose_v else "mn"
+    return tf.einsum(f"...lpm,...{of_v}->...lpn", a, v if v.shape.rank == 2 else v[..., 0, :, :])
 
 
-def channel_vecmat(x: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
+def channel_vecmat(x: tf.Tensor, v: tf.Tensor, transpose_v: bool = False) -> tf.Tensor:
     """``x_l^T v_l`` for each channel l: (..., L, m) and (..., L or 1, m, n) give (..., L, n)."""
-    return channel_matmul(x[..., tf.newaxis, :], v)[..., 0, :]
+    return channel_matmul(x[..., tf.newaxis, :], v, transpose_v)[..., 0, :]
 
 
 def weighted_gram(v: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
@@ -134,7 +136,7 @@ def weighted_gram(v: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
             v_gradient = x * weight[..., tf.newaxis, :]
             return _sum_to_shape_of(v, v_gradient), _sum_to_shape_of(weight, 0.5 * tf.reduce_sum(v * x, axis=-2))
 
-        return channel_matmul(v * weight[..., tf.newaxis, :], tf.linalg.matrix_transpose(v)), gradient
+        return channel_matmul(v * weight[..., tf.newaxis, :], v, transpose_v=True), gradient
 
     return gram(v, weight)
 

@@ -51,7 +51,7 @@ def statistics(v: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> Statistics
     weight = 1.0 / variance
     return Statistics(
         precision=linalg.weighted_gram(v, weight),
-        shift=linalg.channel_vecmat(mean * weight, tf.linalg.matrix_transpose(v)),
+        shift=linalg.channel_vecmat(mean * weight, v, transpose_v=True),
     )
 
 

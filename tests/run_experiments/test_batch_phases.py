@@ -1,11 +1,13 @@
 """Growing batches."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from run_experiments.batch_phases import Pace, Phase, cosine, epoch_at, fit, phases
+from run_experiments.batch_phases import Pace, Phase, cosine, epoch_at, fit, phases, steps_at_once
 from svgp_vae_tf.training.callbacks import steps_done
 
 
@@ -74,3 +76,14 @@ def test_training_goes_through_the_phases_and_on_from_where_it_stopped():
     assert steps_done(model) == 12
     fit(model, plan, batches, each, verbose=0)  # nothing is left
     assert len(asked) == 3
+
+
+def test_steps_at_once_divide_the_steps_of_every_fit():
+    plan = phases(4050, 1000, 256, 1024, 10)
+    assert steps_at_once(plan, 10) == 40
+    assert all(10 * phase.steps_per_epoch % steps_at_once(plan, 10) == 0 for phase in plan)
+
+
+def test_replicas_take_their_steps_one_by_one(monkeypatch):
+    monkeypatch.setattr(tf.distribute, "get_strategy", lambda: types.SimpleNamespace(num_replicas_in_sync=2))
+    assert steps_at_once(phases(4050, 10, 256, 256), 10) == 1
