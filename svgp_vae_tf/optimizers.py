@@ -165,11 +165,11 @@ class PiecewiseConstant(keras.optimizers.schedules.LearningRateSchedule):
     Keras' takes five operations for each boundary at every step: two milliseconds for 200 of them.
 
     Args:
-        boundaries: rising numbers of steps; each is the last step of the rate at its place.
+        boundaries: numbers of steps that do not fall; each is the last step of the rate at its place.
         values: rates, one more.
 
     Raises:
-        ValueError: for another number of values, or boundaries that do not rise.
+        ValueError: for another number of values, or boundaries that fall.
 
     >>> rate = PiecewiseConstant([10, 20], [1.0, 0.5, 0.1])
     >>> [float(rate(step)) for step in (0, 10, 11, 20, 21)]
@@ -180,8 +180,8 @@ class PiecewiseConstant(keras.optimizers.schedules.LearningRateSchedule):
         super().__init__()
         if len(values) != len(boundaries) + 1:
             raise ValueError(f"{len(boundaries)} boundaries need {len(boundaries) + 1} values, got {len(values)}")
-        if (np.diff(boundaries) <= 0).any():
-            raise ValueError(f"boundaries must rise, got {list(boundaries)}")
+        if (np.diff(boundaries) < 0).any():
+            raise ValueError(f"boundaries must not fall, got {list(boundaries)}")
         self.boundaries, self.values, self.name = list(boundaries), list(values), name
 
     def __call__(self, step: Any) -> Any:

@@ -161,7 +161,7 @@ def test_settings_of_soap_that_cannot_work_are_refused(settings: dict, message: 
 
 
 def test_rates_in_steps_are_those_of_keras():
-    boundaries, values = [3, 4, 10], [1.0, 0.3, 0.1, 0.03]
+    boundaries, values = [3, 4, 4, 10], [1.0, 0.3, 0.2, 0.1, 0.03]
     ours = PiecewiseConstant(boundaries, values)
     theirs = keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
     in_graph = tf.function(ours)
@@ -177,7 +177,7 @@ def test_rates_in_steps_can_be_saved():
 
 @pytest.mark.parametrize(
     ("boundaries", "values", "message"),
-    [([1, 2], [1.0], "2 boundaries need 3 values, got 1"), ([2, 2], [1.0, 2.0, 3.0], "boundaries must rise")],
+    [([1, 2], [1.0], "2 boundaries need 3 values, got 1"), ([2, 1], [1.0, 2.0, 3.0], "boundaries must not fall")],
 )
 def test_rates_in_steps_refuse_what_has_no_meaning(boundaries, values, message):
     with pytest.raises(ValueError, match=message):
