@@ -47,7 +47,7 @@ format: setup-dev  ## format the code
 	$(BIN)/ruff check --fix .
 
 # one of them alone: make benchmark BENCHMARKS=gp_forms
-BENCHMARKS ?= step_time epochs settings time_per_image gp_forms gp_scaling conditioning
+BENCHMARKS ?= step_time epochs settings decoders time_per_image gp_forms gp_scaling conditioning
 
 benchmark: setup  ## measure time and memory anew, into results/ and the tables of benchmarks/README.md (15 minutes)
 	set -e; for name in $(BENCHMARKS); do $(BIN)/python -W ignore -m benchmarks.$$name --output=results/$$name.json; done

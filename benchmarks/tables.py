@@ -13,7 +13,7 @@ from run_experiments.markdown import fill, read, table
 
 def tables(results_dir: str) -> str:
     """All tables whose results are there, as Markdown."""
-    parts = [epochs, settings, executions, images, forms, scaling, large, xla, conditioning]
+    parts = [epochs, settings, executions, decoders, images, forms, scaling, large, xla, conditioning]
     return "\n\n".join(text for part in parts if (text := part(results_dir)))
 
 
@@ -69,6 +69,24 @@ def executions(results_dir: str) -> str:
     ]
     header = ["experiment", "steps_per_execution", "ms per step of `fit`", "to one"]
     return f"### Several steps per execution\n\n{table(header, rows)}"
+
+
+def decoders(results_dir: str) -> str:
+    """Decoders with up-sampling convolutions beside the same with two layers each."""
+    report = read(results_dir, "decoders.json")
+    if report is None:
+        return ""
+    rows = [
+        [row["decoder"], f"{row['plain_ms']:,.1f}", f"{row['ours_ms']:,.1f}", f"{row['ratio']:.2f}",
+         f"{row['relative_difference']:.0e}"]
+        for row in report["rows"]
+    ]  # fmt: skip
+    header = ["decoder", "two layers, ms", "`UpsampledConv2D`, ms", "ratio", "outputs apart"]
+    text = (
+        "A decoder forward and backward on a batch, with nearest up-sampling and a 3x3 convolution as two layers and "
+        "as one; how far their outputs are apart, relative to the largest, single precision."
+    )
+    return f"### Up-sampling convolutions\n\n{text}\n\n{table(header, rows)}\n\n{_origin(report)}"
 
 
 def images(results_dir: str) -> str:

@@ -128,7 +128,7 @@ def test_composites_are_those_of_the_double_loop(name, x, z):
 
 
 @pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize("columns", [[0, 1, 3], [3, 0, 2], [-1, 0, 1]])
+@pytest.mark.parametrize("columns", [[0, 1, 3], [3, 0, 2], [-1, 0, 1], [1, 2, 3], [-3, -2, -1]])
 def test_a_kernel_sees_its_columns_only(name, columns):
     make, function = CASES[name]
     a, b = points(4, 4), points(3, 4, seed=1)
@@ -138,6 +138,14 @@ def test_a_kernel_sees_its_columns_only(name, columns):
     changed = a.copy()
     changed[:, others] += 10.0
     close(kernel.matrix(changed, b), kernel.matrix(a, b), rtol=1e-12)
+
+
+@pytest.mark.parametrize("columns", [[3, 0], [1, 2], [-1, 1], [-2, -1], [2]])
+def test_columns_are_found_where_a_graph_does_not_know_how_many_there_are(columns):
+    a, b = points(4, 4), points(3, 4, seed=1)
+    kernel = SquaredExponential(0.7, columns=columns)
+    matrix = tf.function(kernel.matrix, input_signature=[tf.TensorSpec((None, None), tf.float64)] * 2)
+    close(matrix(tf.constant(a), tf.constant(b)), kernel.matrix(a, b), rtol=1e-14)
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -74,7 +74,12 @@ class Kernel(keras.layers.Layer):
         """The columns that the kernel sees."""
         if self.columns is None:
             return x
-        return tf.gather(x, tf.math.floormod(self.columns, tf.shape(x)[-1]), axis=-1)  # -1 is the last column
+        if x.shape[-1] is None:
+            return tf.gather(x, tf.math.floormod(self.columns, tf.shape(x)[-1]), axis=-1)
+        columns = [column % x.shape[-1] for column in self.columns]  # -1 is the last column
+        if columns == list(range(columns[0], columns[-1] + 1)):  # neighbours: the gradient of a slice is quick
+            return x[..., columns[0] : columns[-1] + 1]
+        return tf.gather(x, columns, axis=-1)
 
     def _base_kernel(self) -> Any:
         raise NotImplementedError
