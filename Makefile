@@ -49,7 +49,7 @@ format: setup-dev  ## format the code
 # one of them alone: make benchmark BENCHMARKS=gp_forms
 BENCHMARKS ?= step_time epochs settings decoders time_per_image gp_forms gp_scaling conditioning
 
-benchmark: setup  ## measure time and memory anew, into results/ and the tables of benchmarks/README.md (15 minutes)
+benchmark: setup  ## measure time and memory anew, into results/ and the tables of benchmarks/README.md (half an hour)
 	set -e; for name in $(BENCHMARKS); do $(BIN)/python -W ignore -m benchmarks.$$name --output=results/$$name.json; done
 	$(BIN)/python -W ignore -m benchmarks.tables
 
