@@ -65,10 +65,14 @@ def epoch_at(step: int, plan: list[Phase]) -> int:
 
 
 def steps_at_once(plan: list[Phase], passes: int) -> int:
-    """Steps that TensorFlow may take in one call, so that every `fit` of `passes` at a time has whole calls."""
+    """Steps that TensorFlow takes in one call: at most 16, so that every `fit` of `passes` at a time has whole calls.
+
+    More would save nothing further, and the progress bar and an interrupt wait for the end of a call.
+    """
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:
         return 1  # replicas take their steps one by one
-    return passes * math.gcd(*(phase.steps_per_epoch for phase in plan))
+    common = passes * math.gcd(*(phase.steps_per_epoch for phase in plan))
+    return max(count for count in range(1, 17) if common % count == 0)
 
 
 def cosine(plan: list[Phase], first: float, last: float, levels: int = 200) -> PiecewiseConstant:

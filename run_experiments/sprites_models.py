@@ -1,5 +1,6 @@
 """The model of the sprites experiment: poses as a GP-LVM, styles from a representation network."""
 
+import math
 from typing import Any, NamedTuple
 
 import keras
@@ -81,7 +82,9 @@ def kernel_of(settings: Settings) -> kernels.Kernel:
     style = range(settings.pose_size, settings.pose_size + settings.style_size)
     if settings.kernel == "cosine":
         return kernels.NormalizedLinear(columns=pose) * kernels.NormalizedLinear(columns=style)
-    return kernels.SquaredExponential(columns=pose) * kernels.SquaredExponential(columns=style)
+    # entries of styles have variance 1: with a length scale of 1 all characters would be strangers
+    of_styles = kernels.SquaredExponential(math.sqrt(settings.style_size), columns=style)
+    return kernels.SquaredExponential(columns=pose) * of_styles
 
 
 def representation(settings: Settings) -> keras.Sequential:

@@ -1,6 +1,6 @@
 """Cholesky factors that do not fail, and the few solves and products built on them.
 
-Five functions carry gradients of their own, where TensorFlow's would take solves, or more passes over (..., L, m, n)
+Four functions carry gradients of their own, where TensorFlow's would take solves, or more passes over (..., L, m, n)
 tensors than they need. Their second derivatives are TensorFlow's.
 """
 
@@ -30,7 +30,7 @@ def cholesky(matrix: tf.Tensor, jitter: float) -> tf.Tensor:
     Returns:
         Lower triangular factor, shape (..., n, n).
     """
-    mean = tf.reduce_mean(tf.linalg.diag_part(matrix), axis=-1, keepdims=True)
+    mean = tf.reduce_mean(diagonal(matrix), axis=-1, keepdims=True)
     return tf.linalg.cholesky(_add_to_diagonal(matrix, jitter * tf.maximum(mean, 1e-200)))
 
 
@@ -51,33 +51,11 @@ def inverse_cholesky(matrix: tf.Tensor, jitter: float) -> tf.Tensor:
         def gradient(upstream: tf.Tensor) -> tf.Tensor:
             middle = _phi(tf.linalg.matmul(upstream, r, transpose_b=True))
             g = -tf.linalg.matmul(r, tf.linalg.matmul(middle, r), transpose_a=True)
-            return _add_to_diagonal(g, jitter * tf.reduce_mean(tf.linalg.diag_part(g), axis=-1, keepdims=True))
+            return _add_to_diagonal(g, jitter * tf.reduce_mean(diagonal(g), axis=-1, keepdims=True))
 
         return r, gradient
 
     return factor(matrix)
-
-
-def inverse_and_log_determinant(matrix: tf.Tensor, jitter: float) -> tuple[tf.Tensor, tf.Tensor]:
-    """A^-1, (..., n, n), and log |A|, (...), of the matrix that `cholesky` factorises. Arguments as there.
-
-    The gradient of both together is -A^-1 G A^-1 + g A^-1, passed through the jitter as in `inverse_cholesky`.
-    """
-
-    @tf.custom_gradient
-    def inverse(a: tf.Tensor) -> tuple[tuple[tf.Tensor, tf.Tensor], Callable[..., tf.Tensor]]:
-        chol = cholesky(a, jitter)
-        identity = tf.eye(tf.shape(a)[-1], batch_shape=tf.shape(a)[:-2], dtype=a.dtype)
-        r = solve_lower(chol, identity)
-        p = tf.linalg.matmul(r, r, transpose_a=True)
-
-        def gradient(of_inverse: tf.Tensor, of_log: tf.Tensor) -> tf.Tensor:
-            g = of_log[..., tf.newaxis, tf.newaxis] * p - tf.linalg.matmul(p, tf.linalg.matmul(of_inverse, p))
-            return _add_to_diagonal(g, jitter * tf.reduce_mean(tf.linalg.diag_part(g), axis=-1, keepdims=True))
-
-        return (p, log_determinant(chol)), gradient
-
-    return inverse(matrix)
 
 
 def _phi(matrix: tf.Tensor) -> tf.Tensor:
@@ -87,8 +65,17 @@ def _phi(matrix: tf.Tensor) -> tf.Tensor:
     return matrix * (lower - 0.5 * tf.eye(n, dtype=matrix.dtype))
 
 
+def diagonal(matrix: tf.Tensor) -> tf.Tensor:
+    """The diagonal of square matrices, (..., n, n) to (..., n).
+
+    The gradient of TensorFlow's own function cannot be compiled by XLA for batches whose size may vary.
+    """
+    return tf.custom_gradient(lambda a: (tf.linalg.diag_part(a), tf.linalg.diag))(matrix)
+
+
 def _add_to_diagonal(matrix: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
-    return tf.linalg.set_diag(matrix, tf.linalg.diag_part(matrix) + value)
+    """The same value, (..., 1), on each place of the diagonal."""
+    return matrix + value[..., tf.newaxis] * tf.eye(tf.shape(matrix)[-1], dtype=matrix.dtype)
 
 
 def solve_lower(factor: tf.Tensor, right_hand_side: tf.Tensor) -> tf.Tensor:
@@ -103,7 +90,7 @@ def solve_lower_vector(factor: tf.Tensor, vector: tf.Tensor) -> tf.Tensor:
 
 def log_determinant(factor: tf.Tensor) -> tf.Tensor:
     """``log |A|`` from the Cholesky factor of A; shape (...)."""
-    return 2.0 * tf.reduce_sum(tf.math.log(tf.linalg.diag_part(factor)), axis=-1)
+    return 2.0 * tf.reduce_sum(tf.math.log(diagonal(factor)), axis=-1)
 
 
 def sum_of_squares(x: tf.Tensor, axis: int | tuple[int, ...] = -1) -> tf.Tensor:
@@ -161,33 +148,6 @@ def weighted_gram(v: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
         return channel_matmul(v * weight[..., tf.newaxis, :], v, transpose_v=True), gradient
 
     return gram(v, weight)
-
-
-def quadratic_form(p: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
-    """``diag(v^T p_l v)`` for each channel l.
-
-    Args:
-        p: symmetric matrices, shape (..., L, m, m).
-        v: shape (..., L or 1, m, n).
-
-    Returns:
-        Shape (..., L, n).
-
-    With X = P V, which the value takes, and an upstream g, the gradients are V diag(g_l) V^T, the weighted Gram matrix
-    (the two functions are each other's adjoints), and 2 sum_l X_l diag(g_l): one product less than TensorFlow's.
-    """
-
-    @tf.custom_gradient
-    def form(p: tf.Tensor, v: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]]:
-        x = channel_matmul(p, v)
-
-        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            v_gradient = 2.0 * upstream[..., tf.newaxis, :] * x
-            return weighted_gram(v, upstream), _sum_to_shape_of(v, v_gradient)
-
-        return tf.reduce_sum(v * x, axis=-2), gradient
-
-    return form(p, v)
 
 
 def _sum_to_shape_of(x: tf.Tensor, broadcast: tf.Tensor) -> tf.Tensor:

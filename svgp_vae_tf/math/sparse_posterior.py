@@ -120,24 +120,24 @@ def marginals_and_kl(
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """`marginals` and `kl` of the `posterior` at once: all that a training step needs, by matrix products alone.
 
-    With P = B^-1 itself, which is never larger than the prior's identity,
+    With R = L_B^-1, so that B^-1 = R^T R,
 
-        E[u] = c P s        mean = V^T E[u]        var = (k_rr - |v|^2) + v^T P v
-        KL   = (|E[u]|^2 + tr P - m + log|B|) / 2
+        E[u] = c R^T R s        mean = V^T E[u]        var = (k_rr - |v|^2) + |R v|^2
+        KL   = (|E[u]|^2 + |R|^2 - m - log|R|^2) / 2
 
-    Rounding of v^T P v is of the size of that of k_rr - |v|^2, from which `marginals` is no freer. Both are cut at
-    zero. Arguments as there.
+    Arguments as there.
 
     Returns:
         mean and variance, each (..., L, r), and the KL per channel, (..., L).
     """
     identity = tf.eye(tf.shape(stats.shift)[-1], dtype=stats.shift.dtype)
-    p, log_b = linalg.inverse_and_log_determinant(identity + scale * stats.precision, linalg.ROUNDING)
-    u = scale * tf.linalg.matvec(p, stats.shift)
+    r = linalg.inverse_cholesky(identity + scale * stats.precision, linalg.ROUNDING)
+    u = scale * tf.linalg.matvec(r, tf.linalg.matvec(r, stats.shift), transpose_a=True)
     unexplained = tf.maximum(k_diagonal - linalg.sum_of_squares(v, axis=-2), 0.0)
-    explained = tf.maximum(linalg.quadratic_form(p, v), 0.0)
+    explained = linalg.sum_of_squares(linalg.channel_matmul(r, v), axis=-2)
+    squares = linalg.sum_of_squares(u) + linalg.sum_of_squares(r, axis=(-2, -1))
     dimension = tf.cast(tf.shape(u)[-1], u.dtype)
-    kl_ = 0.5 * (linalg.sum_of_squares(u) + tf.linalg.trace(p) - dimension + log_b)
+    kl_ = 0.5 * (squares - dimension - linalg.log_determinant(r))
     return linalg.channel_vecmat(u, v), unexplained + explained, kl_
 
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.kernels import Kernel
-from svgp_vae_tf.math import exact_posterior, gaussians
+from svgp_vae_tf.math import exact_posterior, gaussians, linalg
 from svgp_vae_tf.priors.base import Evidence, LatentPosterior, Prior, channels_first, channels_last, with_latent_axis
 
 
@@ -36,7 +36,7 @@ class ExactGP(Prior):
                 x = tf.identity(x)
         k_nn = self.kernel.matrix(x, x)
         q = exact_posterior.posterior(k_nn, y, s2)
-        q_mean, q_variance = exact_posterior.marginals(q, k_nn, tf.linalg.diag_part(k_nn))
+        q_mean, q_variance = exact_posterior.marginals(q, k_nn, linalg.diagonal(k_nn))
         cross_entropy = tf.reduce_sum(gaussians.expected_log_density(q_mean, q_variance, y, s2), axis=-1)
         kl = tf.reduce_sum(cross_entropy - exact_posterior.log_marginal_likelihood(q), axis=-1)
         per_example = kl if self.num_data is None else kl / self.num_data

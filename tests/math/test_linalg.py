@@ -93,26 +93,6 @@ def test_gradient_of_the_inverse_cholesky_factor(jitter):
     close(tf.reduce_sum(tape.gradient(value, a) * direction), numeric_gradient(function, a, direction), rtol=1e-6)
 
 
-@pytest.mark.parametrize("jitter", [0.0, 0.1])
-def test_inverse_and_log_determinant_and_their_gradient(jitter):
-    rng = np.random.default_rng(6)
-    a, direction = tf.constant(symmetric(rng, 2, 4, 4)), tf.constant(symmetric(rng, 2, 4, 4))
-    weights = tf.constant(symmetric(rng, 2, 4, 4))
-    inverse, log_determinant = linalg.inverse_and_log_determinant(a, jitter)
-    jittered = a.numpy() + jitter * np.trace(a, axis1=-2, axis2=-1)[:, None, None] / 4 * np.eye(4)
-    close(inverse, np.linalg.inv(jittered), rtol=1e-12, atol=1e-13)
-    close(log_determinant, np.linalg.slogdet(jittered)[1], rtol=1e-13)
-
-    def function(matrix):
-        inverse, log_determinant = linalg.inverse_and_log_determinant(matrix, jitter)
-        return tf.reduce_sum(weights * tf.sin(inverse)) + tf.reduce_sum([1.0, 3.0] * tf.sin(log_determinant))
-
-    with tf.GradientTape() as tape:
-        tape.watch(a)
-        value = function(a)
-    close(tf.reduce_sum(tape.gradient(value, a) * direction), numeric_gradient(function, a, direction), rtol=1e-6)
-
-
 SHAPES = [((5, 7), (3, 7)), ((1, 5, 7), (3, 7)), ((3, 5, 7), (3, 7)), ((2, 1, 5, 7), (2, 3, 7)), ((1, 5, 7), (2, 3, 7))]
 
 
@@ -131,26 +111,6 @@ def test_weighted_gram_and_its_gradients_broadcast(v_shape, weight_shape):
             product = function(v, weight)
             value = tf.reduce_sum(tf.sin(product) * tf.range(5.0, dtype=tf.float64))
         results.append([product, *tape.gradient(value, [v, weight])])
-    for a, b in zip(*results, strict=True):
-        assert a.shape == b.shape
-        close(a, b, rtol=1e-12, atol=1e-12)
-
-
-@pytest.mark.parametrize(("v_shape", "weight_shape"), SHAPES)
-def test_quadratic_form_and_its_gradients_broadcast(v_shape, weight_shape):
-    rng = np.random.default_rng(5)
-    v, p = tf.constant(rng.normal(size=v_shape)), tf.constant(symmetric(rng, *weight_shape[:-1], 5, 5))
-
-    def plain(p, v):
-        return tf.linalg.diag_part(tf.linalg.matmul(v, tf.linalg.matmul(p, v), transpose_a=True))
-
-    results = []
-    for function in (linalg.quadratic_form, plain):
-        with tf.GradientTape() as tape:
-            tape.watch([p, v])
-            form = function(p, v)
-            value = tf.reduce_sum(tf.sin(form) * tf.range(7.0, dtype=tf.float64))
-        results.append([form, *tape.gradient(value, [p, v])])
     for a, b in zip(*results, strict=True):
         assert a.shape == b.shape
         close(a, b, rtol=1e-12, atol=1e-12)
@@ -188,9 +148,7 @@ def test_second_derivatives_are_right(in_graph):
         with tf.GradientTape() as tape:
             tape.watch(weight)
             gram = linalg.weighted_gram(v, weight) + tf.eye(4, dtype=tf.float64)
-            inverse, log_determinant = linalg.inverse_and_log_determinant(gram, 1e-3)
             value = tf.reduce_sum(tf.sin(linalg.sum_of_squares(linalg.inverse_cholesky(gram, 1e-3), axis=-2)))
-            value += tf.reduce_sum(tf.sin(linalg.quadratic_form(inverse, v))) + tf.reduce_sum(tf.sin(log_determinant))
         return tf.reduce_sum(direction * tape.gradient(value, weight))
 
     def second(weight):

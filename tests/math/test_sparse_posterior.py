@@ -249,22 +249,34 @@ def test_variances_stay_positive_where_rounding_leaves_less_than_nothing_unexpla
 # A training step.
 
 
+def with_gradients(at_once, scale, sources):
+    """Marginals and KL of v, k_diagonal, y, s2 by either function, and gradients of an uneven sum of them."""
+    with tf.GradientTape() as tape:
+        tape.watch(sources)
+        v, k_diagonal, y, s2 = sources
+        stats = sparse_posterior.statistics(v, y, s2)
+        if at_once:
+            outputs = sparse_posterior.marginals_and_kl(stats, scale, v, k_diagonal)
+        else:
+            q = sparse_posterior.posterior(stats, scale)
+            outputs = (*sparse_posterior.marginals(q, v, k_diagonal), sparse_posterior.kl(q))
+        value = tf.add_n([tf.reduce_sum(tf.sin(output)) for output in outputs])
+    return [*outputs, *tape.gradient(value, sources)]
+
+
 @pytest.mark.parametrize("scale", SCALES)
 def test_marginals_and_kl_at_once_are_those_of_the_posterior(problem, scale):
     sources = [problem.v, problem.k_diagonal, tf.constant(problem.y), tf.constant(problem.s2)]
-    results = []
-    for at_once in (True, False):
-        with tf.GradientTape() as tape:
-            tape.watch(sources)
-            v, k_diagonal, y, s2 = sources
-            stats = sparse_posterior.statistics(v, y, s2)
-            if at_once:
-                outputs = sparse_posterior.marginals_and_kl(stats, scale, v, k_diagonal)
-            else:
-                q = sparse_posterior.posterior(stats, scale)
-                outputs = (*sparse_posterior.marginals(q, v, k_diagonal), sparse_posterior.kl(q))
-            value = tf.add_n([tf.reduce_sum(tf.sin(output)) for output in outputs])
-        results.append([*outputs, *tape.gradient(value, sources)])
-    for a, b in zip(*results, strict=True):
+    for a, b in zip(with_gradients(True, scale, sources), with_gradients(False, scale, sources), strict=True):
         assert a.shape == b.shape
         close(a, b, rtol=1e-9, atol=1e-11)
+
+
+def test_precise_data_that_leave_directions_open_cost_no_digits_at_once():
+    """More inducing points than data, and B with eigenvalues of 1 and of 1e8: by B^-1 itself, 8e-4 would be left."""
+    rng = np.random.default_rng(0)
+    v = tf.constant(0.25 * rng.normal(size=(1, 12, 5)))
+    k_diagonal = tf.reduce_sum(tf.square(v), axis=-2) + 0.1
+    sources = [v, k_diagonal, tf.constant(rng.normal(size=(2, 5))), tf.fill((2, 5), tf.constant(1e-6, tf.float64))]
+    for a, b in zip(with_gradients(True, 100.0, sources), with_gradients(False, 100.0, sources), strict=True):
+        close(a, b, rtol=0.0, atol=1e-7 * np.abs(b).max())

@@ -80,7 +80,9 @@ def test_training_goes_through_the_phases_and_on_from_where_it_stopped():
 
 def test_steps_at_once_divide_the_steps_of_every_fit():
     plan = phases(4050, 1000, 256, 1024, 10)
-    assert steps_at_once(plan, 10) == 40
+    assert steps_at_once(plan, 10) == 10
+    assert steps_at_once(phases(4050, 10, 256, 256), 10) == 16
+    assert steps_at_once(phases(10, 10, 10, 10), 1) == 1
     assert all(10 * phase.steps_per_epoch % steps_at_once(plan, 10) == 0 for phase in plan)
 
 
