@@ -144,7 +144,7 @@ def test_lists_are_as_good_as_arrays():
     assert model.predict(x.tolist(), verbose=0).shape == y.shape
 
 
-@pytest.mark.parametrize("name", ["hensman", pytest.param("gpvae", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["hensman", "gpvae"])
 def test_compiled_by_xla(name):
     x, y = problems.series()
     model = problems.without_noise(problems.make(name))
