@@ -15,7 +15,7 @@ from absl import app, flags
 
 import svgp_vae_tf as svgp
 from benchmarks import memory
-from run_experiments import run_folder
+from run_experiments.common import run_folder
 
 COUNTS = (10_000, 100_000, 1_000_000)
 BATCH, INDUCING, LATENTS, PIXELS = 1_000, 64, 16, 8

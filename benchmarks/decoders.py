@@ -15,12 +15,14 @@ import tensorflow as tf
 from absl import app, flags
 
 from benchmarks.rounds import alternate
-from run_experiments import run_folder
-from svgp_vae_tf import networks
+from run_experiments.common import run_folder
+from run_experiments.rotated_mnist.networks import mnist_decoder
+from run_experiments.sprites.networks import sprites_decoder
+from svgp_vae_tf.layers import UpsampledConv2D
 
 DECODERS: dict[str, tuple[Callable[[], keras.Sequential], int]] = {
-    "rotated MNIST": (networks.mnist_decoder, 256),
-    "sprites": (networks.sprites_decoder, 500),
+    "rotated MNIST": (mnist_decoder, 256),
+    "sprites": (sprites_decoder, 500),
 }
 """Decoders and batches."""
 
@@ -29,7 +31,7 @@ def with_two_layers(decoder: keras.Sequential) -> keras.Sequential:
     """The same decoder, with nearest up-sampling and a convolution after it in the place of `UpsampledConv2D`."""
 
     def replaced(layer: keras.layers.Layer) -> keras.layers.Layer:
-        if not isinstance(layer, networks.UpsampledConv2D):
+        if not isinstance(layer, UpsampledConv2D):
             return layer.__class__.from_config(layer.get_config())
         convolution = keras.layers.Conv2D(layer.filters, 3, padding=layer.padding, activation=layer.activation)
         return keras.Sequential([keras.layers.UpSampling2D(), convolution])

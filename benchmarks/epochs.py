@@ -26,11 +26,14 @@ import svgp_vae_tf as svgp
 from benchmarks.rounds import alternate
 from benchmarks.time_per_image import noise
 from data_generators import moving_ball as videos
-from run_experiments import moving_ball, rotated_mnist, run_folder, sprites
-from run_experiments.moving_ball_settings import Settings as BallSettings
-from run_experiments.rotated_mnist_settings import Settings as DigitSettings
-from run_experiments.sprites_models import build_model as sprites_model
-from run_experiments.sprites_settings import Settings as SpriteSettings
+from run_experiments.common import run_folder
+from run_experiments.moving_ball import experiment as moving_ball
+from run_experiments.moving_ball.settings import Settings as BallSettings
+from run_experiments.rotated_mnist import experiment as rotated_mnist
+from run_experiments.rotated_mnist.settings import Settings as DigitSettings
+from run_experiments.sprites import experiment as sprites
+from run_experiments.sprites.model import build_model as sprites_model
+from run_experiments.sprites.settings import Settings as SpriteSettings
 
 EXECUTIONS = (1, 4, 16)
 

@@ -16,7 +16,7 @@ from absl import app, flags
 from benchmarks import memory
 from benchmarks.gp_step import FORMS, Size, make_problem, make_step
 from benchmarks.rounds import alternate
-from run_experiments import run_folder
+from run_experiments.common import run_folder
 
 BATCHES, INDUCING, LATENTS = (64, 256, 1024), (16, 32, 64, 128, 256), (2, 16, 64)
 EXTRA = Size(256, 128, 4)

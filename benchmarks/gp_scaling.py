@@ -16,7 +16,7 @@ from absl import app, flags
 from benchmarks import memory
 from benchmarks.gp_step import Size, make_problem, make_step
 from benchmarks.rounds import alternate
-from run_experiments import run_folder
+from run_experiments.common import run_folder
 
 AXES: dict[str, list[Size]] = {
     "b": [Size(batch, 64, 16) for batch in (64, 128, 256, 512, 1024, 2048)],

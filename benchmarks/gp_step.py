@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from benchmarks import published_form
 from svgp_vae_tf.kernels import Linear, Periodic
-from svgp_vae_tf.priors.sparse_gp import SparseGP
+from svgp_vae_tf.priors.sparse import SparseGP
 
 OBJECTS, WIDTH, ANGLES = 400, 8, 16
 FORMS = ("ours", "published")

@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from svgp_vae_tf.gp import gaussians, linalg
 from svgp_vae_tf.kernels import Kernel
-from svgp_vae_tf.math import gaussians, linalg
 
 
 class Channel(NamedTuple):

@@ -13,7 +13,7 @@ import numpy as np
 from absl import app, flags
 
 from benchmarks import epochs, memory
-from run_experiments import run_folder
+from run_experiments.common import run_folder
 
 STEPS = {"rotated MNIST": 60, "sprites": 5}
 

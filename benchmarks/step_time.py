@@ -15,8 +15,9 @@ from absl import app, flags
 
 from benchmarks.rounds import alternate
 from data_generators import moving_ball as data
-from run_experiments import moving_ball, run_folder
-from run_experiments.moving_ball_settings import MODELS, Settings
+from run_experiments.common import run_folder
+from run_experiments.moving_ball import experiment as moving_ball
+from run_experiments.moving_ball.settings import MODELS, Settings
 
 FRAMES, PIXELS, HIDDEN = 35 * 30, 32 * 32, 500
 

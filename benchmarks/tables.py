@@ -8,7 +8,7 @@ from typing import Any
 from absl import app, flags
 
 from benchmarks.gp_scaling import FIELDS, exponent
-from run_experiments.markdown import fill, read, table
+from run_experiments.common.markdown import fill, read, table
 
 
 def tables(results_dir: str) -> str:

@@ -16,8 +16,9 @@ import svgp_vae_tf as svgp
 from benchmarks import memory
 from benchmarks.rounds import alternate
 from data_generators.rotated_mnist import RotatedMNIST, Split
-from run_experiments import rotated_mnist, run_folder
-from run_experiments.rotated_mnist_settings import Settings
+from run_experiments.common import run_folder
+from run_experiments.rotated_mnist import experiment as rotated_mnist
+from run_experiments.rotated_mnist.settings import Settings
 
 OBJECTS, PER_OBJECT, ANGLES = 400, 10, 16
 

@@ -11,9 +11,10 @@ from absl import app, flags
 
 import svgp_vae_tf as svgp
 from data_generators import moving_ball as data
-from run_experiments import command, moving_ball, run_folder
-from run_experiments.moving_ball_settings import Settings
-from svgp_vae_tf.training import alignment, figures
+from run_experiments.common import command, figures, run_folder
+from run_experiments.moving_ball import alignment
+from run_experiments.moving_ball import experiment as moving_ball
+from run_experiments.moving_ball.settings import Settings
 
 MODELS = {"svgpvae": "SVGP-VAE, m = 15", "gpvae": "GP-VAE (exact)", "vae": "VAE"}
 

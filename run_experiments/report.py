@@ -5,8 +5,8 @@ python -m run_experiments.report          # rewrites README.md between its marke
 
 from absl import app, flags
 
-from run_experiments.markdown import fill, read, table
-from run_experiments.report_digits import (
+from run_experiments.common.markdown import fill, read, table
+from run_experiments.rotated_mnist.tables import (
     against_digits,
     against_time,
     batch_bias,
@@ -14,7 +14,7 @@ from run_experiments.report_digits import (
     digits,
     embedded_digits,
 )
-from run_experiments.report_sprites import sprites_choices, unseen_characters
+from run_experiments.sprites.tables import sprites_choices, unseen_characters
 
 TITLES = {"svgpvae_m15": "SVGP-VAE, m = 15", "gpvae": "GP-VAE (exact)", "vae": "VAE"}
 

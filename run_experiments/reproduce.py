@@ -19,21 +19,18 @@ from absl import app, flags
 
 import svgp_vae_tf as svgp
 from data_generators import moving_ball as data
-from run_experiments import (
-    bound_bias,
-    command,
-    distribute,
-    moving_ball,
-    rotated_mnist,
-    rotated_mnist_settings,
-    rotated_mnist_targets,
-    run_folder,
-    sprites,
-    sprites_settings,
-    sprites_targets,
-)
-from run_experiments.moving_ball_settings import Settings
-from svgp_vae_tf.training import alignment, callbacks, figures
+from run_experiments.common import command, figures, run_folder
+from run_experiments.common import distributed as distribute
+from run_experiments.moving_ball import alignment, bound_bias
+from run_experiments.moving_ball import experiment as moving_ball
+from run_experiments.moving_ball.settings import Settings
+from run_experiments.rotated_mnist import experiment as rotated_mnist
+from run_experiments.rotated_mnist import settings as rotated_mnist_settings
+from run_experiments.rotated_mnist import targets as rotated_mnist_targets
+from run_experiments.sprites import experiment as sprites
+from run_experiments.sprites import settings as sprites_settings
+from run_experiments.sprites import targets as sprites_targets
+from svgp_vae_tf import callbacks
 
 TRUE_LENGTH_SCALE = 2.0
 HEADLINE = {

@@ -1,6 +1,18 @@
 """Variational autoencoders with scalable Gaussian-process priors, in TensorFlow and Keras."""
 
-from svgp_vae_tf import auxiliary, groups, inducing, kernels, likelihoods, networks, objectives, optimizers, priors
+from svgp_vae_tf import (
+    auxiliary,
+    features,
+    groups,
+    inducing,
+    kernels,
+    layers,
+    likelihoods,
+    networks,
+    objectives,
+    optimizers,
+    priors,
+)
 from svgp_vae_tf.errors import DataError, ModelFileError, NotConditionedError, WorkerLostError
 from svgp_vae_tf.models import CVAE, GPPVAE, GPVAE, SVGPVAE, SVIGP, VAE, LatentModel
 from svgp_vae_tf.objectives import ELBO, GECO
@@ -10,6 +22,6 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CVAE", "ELBO", "GECO", "GPPVAE", "GPVAE", "SVGPVAE", "SVIGP", "VAE", "DataError", "LatentModel", "ModelFileError",
-    "NotConditionedError", "WorkerLostError", "auxiliary", "groups", "inducing", "kernels", "likelihoods",
-    "load_model", "networks", "objectives", "optimizers", "priors",
+    "NotConditionedError", "WorkerLostError", "auxiliary", "features", "groups", "inducing", "kernels", "layers",
+    "likelihoods", "load_model", "networks", "objectives", "optimizers", "priors",
 ]  # fmt: skip

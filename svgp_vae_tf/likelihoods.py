@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from svgp_vae_tf.errors import DataError
-from svgp_vae_tf.math import linalg
+from svgp_vae_tf.gp import linalg
 
 _register = keras.saving.register_keras_serializable(package="svgp_vae_tf")
 

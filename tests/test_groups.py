@@ -11,6 +11,7 @@ import tensorflow as tf
 
 import svgp_vae_tf as svgp
 from svgp_vae_tf import auxiliary, groups, kernels
+from svgp_vae_tf.features import pooled
 
 IN_A_NEW_PROCESS = """
 import tensorflow as tf
@@ -73,7 +74,7 @@ def test_features_are_pose_vectors_beside_the_mean_of_the_group():
 
 
 def test_prepared_data_and_pooled_vectors_say_the_same_as_observations(monkeypatch):
-    monkeypatch.setattr(groups, "CHUNK", 4)  # groups straddle the chunks
+    monkeypatch.setattr(pooled, "CHUNK", 4)  # groups straddle the chunks
     aux, _ = arrays()
     trained = model()
     prepared = trained.auxiliary.prepare(aux)

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from svgp_vae_tf import networks
+from run_experiments.rotated_mnist.networks import mnist_decoder, mnist_encoder
+from run_experiments.sprites.networks import representation_network, sprites_decoder, sprites_encoder
+from svgp_vae_tf.layers import UpsampledConv2D
 
 
 @pytest.mark.parametrize("padding", ["same", "valid"])
@@ -13,7 +15,7 @@ from svgp_vae_tf import networks
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-13), ("float32", 1e-6)])
 def test_upsampled_convolution_equals_upsampling_then_convolution(padding, filters, dtype, tolerance):
     images = tf.constant(np.random.default_rng(0).normal(size=(3, 6, 4, 2)), dtype)
-    fast = networks.UpsampledConv2D(filters, "elu", padding, dtype=dtype)
+    fast = UpsampledConv2D(filters, "elu", padding, dtype=dtype)
     fast.build(images.shape)
     fast.bias.assign(np.arange(filters) + 0.5)
     parts = [
@@ -40,18 +42,18 @@ def _outputs_and_gradients(layer: keras.layers.Layer, images: tf.Tensor) -> list
 
 
 def test_parameters_of_the_mnist_networks_are_the_papers():
-    assert networks.mnist_encoder(16).count_params() == 2304
-    assert networks.mnist_decoder(16).count_params() == 3417
-    assert networks.mnist_decoder(16).output_shape == (None, 28, 28, 1)
+    assert mnist_encoder(16).count_params() == 2304
+    assert mnist_decoder(16).count_params() == 3417
+    assert mnist_decoder(16).output_shape == (None, 28, 28, 1)
 
 
 def test_unknown_padding_is_an_error():
     with pytest.raises(ValueError, match="padding"):
-        networks.UpsampledConv2D(1, padding="full")
+        UpsampledConv2D(1, padding="full")
 
 
 def test_parameters_of_the_sprites_networks_are_the_papers():
-    assert networks.sprites_encoder(64).count_params() == 143_248
-    assert networks.sprites_decoder(64).count_params() == 80_915
-    assert networks.sprites_decoder(64).output_shape == (None, 64, 64, 3)
-    assert networks.representation_network(16).count_params() == 2_288
+    assert sprites_encoder(64).count_params() == 143_248
+    assert sprites_decoder(64).count_params() == 80_915
+    assert sprites_decoder(64).output_shape == (None, 64, 64, 3)
+    assert representation_network(16).count_params() == 2_288

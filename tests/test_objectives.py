@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from svgp_vae_tf.objectives import ELBO, GECO, ElboTerms, OriginalGECO
+from run_experiments.original.geco import OriginalGECO
+from svgp_vae_tf.objectives import ELBO, GECO, ElboTerms
 
 TERMS = ElboTerms(tf.constant([-3.0, -5.0]), tf.constant([0.5, 2.0]), tf.constant([0.1, 0.3]), tf.constant(8))
 

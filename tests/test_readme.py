@@ -4,7 +4,8 @@ import os
 import re
 
 from benchmarks import tables
-from run_experiments import markdown, report
+from run_experiments import report
+from run_experiments.common import markdown
 
 HERE = os.path.dirname(os.path.dirname(__file__))
 

@@ -14,18 +14,10 @@ TensorShape([5, 4])
 
 from svgp_vae_tf.kernels.base import Kernel, TFPKernel
 from svgp_vae_tf.kernels.composite import Product, Sum
-from svgp_vae_tf.kernels.named import (
-    Constant,
-    Linear,
-    Matern12,
-    Matern32,
-    Matern52,
-    NormalizedLinear,
-    Periodic,
-    RationalQuadratic,
-    SquaredExponential,
-    White,
-)
+from svgp_vae_tf.kernels.linear import Linear, NormalizedLinear
+from svgp_vae_tf.kernels.periodic import Periodic
+from svgp_vae_tf.kernels.static import Constant, White
+from svgp_vae_tf.kernels.stationary import Matern12, Matern32, Matern52, RationalQuadratic, SquaredExponential
 
 __all__ = [
     "Constant",

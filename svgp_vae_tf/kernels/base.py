@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from svgp_vae_tf.math import linalg
+from svgp_vae_tf.gp import linalg
 
 
 def psd_kernels() -> Any:
@@ -198,3 +198,21 @@ class TFPKernel(Kernel):
     def get_config(self) -> dict[str, Any]:
         own = {"positive": self.positive, "constants": self.constants, "scales": self.scales}
         return {**super().get_config(), "class_name": self.class_name, **own}
+
+
+class NamedKernel(TFPKernel):
+    """A TFP kernel under its own name, with named arguments."""
+
+    def __init__(self, class_name: str, arguments: dict[str, Any], constants: Mapping[str, float] | None = None, **kw):
+        self._arguments = arguments
+        given = {name: value for name, value in arguments.items() if value is not None}
+        length_scale = given.get("length_scale")
+        scales = None
+        if length_scale is not None and np.ndim(length_scale) == 1:  # ARD
+            scales = given.pop("length_scale")
+        super().__init__(class_name, positive=given, constants=constants, scales=scales, **kw)
+
+    def get_config(self) -> dict[str, Any]:
+        inherited = Kernel.get_config(self)
+        lists = {k: np.asarray(v).tolist() if v is not None else None for k, v in self._arguments.items()}
+        return {**inherited, **lists}

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from svgp_vae_tf.distribution import num_replicas, sum_over_replicas
-from svgp_vae_tf.math import linalg
+from svgp_vae_tf.gp import linalg
 from svgp_vae_tf.models import checks, replicas
 from svgp_vae_tf.models.prediction import PredictiveModel
 from svgp_vae_tf.objectives import ELBO, Objective

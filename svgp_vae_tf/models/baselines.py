@@ -8,13 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from svgp_vae_tf.kernels import Kernel
-from svgp_vae_tf.likelihoods import Gaussian
 from svgp_vae_tf.models.base import LatentModel
-from svgp_vae_tf.objectives import ElboTerms
-from svgp_vae_tf.priors.exact_gp import ExactGP
-from svgp_vae_tf.priors.free_form_gp import FreeFormGP
+from svgp_vae_tf.priors.exact import ExactGP
 from svgp_vae_tf.priors.group_average import GroupAverage
 from svgp_vae_tf.priors.standard_normal import StandardNormal
+from svgp_vae_tf.priors.variational import FreeFormGP
 
 
 @keras.saving.register_keras_serializable(package="svgp_vae_tf")
@@ -127,33 +125,3 @@ class SVIGP(LatentModel):
         config = self.prior.get_config()
         names = ("kernel", "inducing_points", "num_data", "train_inducing_points", "inducing_unit")
         return {name: config[name] for name in names}
-
-
-@keras.saving.register_keras_serializable(package="svgp_vae_tf")
-class OriginalSVIGP(SVIGP):
-    """Deep SVIGP with the objective of the original rotated-MNIST program, kept to explain its published figure.
-
-    The decoder sees the posterior mean of the latents, never a sample; their variance enters through
-
-        - sum_{i,l} var(z_il) / (2 nu)
-
-    with nu the standard deviation of the pixels' noise, taken for a variance. That trace term belongs to Gaussian
-    observations of z itself, which a decoder's are not. `evaluate` reports the terms of `SVIGP`.
-
-    Args:
-        args, kwargs: as for `SVIGP`, with a Gaussian likelihood.
-    """
-
-    def __init__(self, *args, **kwargs) -> None:
-        super().__init__(*args, **kwargs)
-        if not isinstance(self.likelihood, Gaussian):
-            raise ValueError("the original objective is for a Gaussian likelihood")
-
-    def elbo_terms(self, aux: Any, observations: tf.Tensor, training: bool = False) -> ElboTerms:
-        if not training:
-            return super().elbo_terms(aux, observations)
-        features = self.features(aux)
-        q = self.prior(features, None, None)
-        noise = tf.cast(self.likelihood.stddev, q.variance.dtype)
-        traces = tf.reduce_sum(q.variance, axis=-1) / (2.0 * noise)
-        return self._terms(self.decode(q.mean, training, features), observations, q.kl + traces)

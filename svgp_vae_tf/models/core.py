@@ -13,9 +13,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from svgp_vae_tf.auxiliary import Features
+from svgp_vae_tf.features import Features
+from svgp_vae_tf.gp import linalg
 from svgp_vae_tf.likelihoods import Bernoulli, Gaussian, Likelihood
-from svgp_vae_tf.math import linalg
 from svgp_vae_tf.models import checks
 from svgp_vae_tf.models.evidence import EvidenceStore
 from svgp_vae_tf.models.sampler import LatentSampler

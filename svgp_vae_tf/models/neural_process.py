@@ -6,7 +6,8 @@ import keras
 import tensorflow as tf
 
 from svgp_vae_tf.errors import DataError
-from svgp_vae_tf.math import exact_posterior, gaussians
+from svgp_vae_tf.gp import exact as exact_posterior
+from svgp_vae_tf.gp import gaussians
 from svgp_vae_tf.models.baselines import GPVAE
 from svgp_vae_tf.objectives import ElboTerms
 from svgp_vae_tf.priors.base import channels_first, with_latent_axis

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from keras import tree
 
-from svgp_vae_tf.math import linalg
+from svgp_vae_tf.gp import linalg
 from svgp_vae_tf.models import checks, replicas
 from svgp_vae_tf.models.core import LatentCore
 from svgp_vae_tf.priors.base import Evidence

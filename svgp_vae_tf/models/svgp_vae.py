@@ -6,10 +6,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from svgp_vae_tf.gp import linalg
 from svgp_vae_tf.kernels import Kernel
-from svgp_vae_tf.math import linalg
 from svgp_vae_tf.models.base import LatentModel
-from svgp_vae_tf.priors.sparse_gp import SparseGP
+from svgp_vae_tf.priors.sparse import SparseGP
 
 
 @keras.saving.register_keras_serializable(package="svgp_vae_tf")

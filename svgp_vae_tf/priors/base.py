@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from svgp_vae_tf.math import linalg
+from svgp_vae_tf.gp import linalg
 
 
 class LatentPosterior(NamedTuple):

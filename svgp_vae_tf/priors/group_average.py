@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from svgp_vae_tf.errors import DataError
-from svgp_vae_tf.math import linalg
+from svgp_vae_tf.gp import linalg
 from svgp_vae_tf.priors.base import Evidence, LatentPosterior
 from svgp_vae_tf.priors.standard_normal import StandardNormal
 

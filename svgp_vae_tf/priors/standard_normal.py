@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from svgp_vae_tf.math import gaussians, linalg
+from svgp_vae_tf.gp import gaussians, linalg
 from svgp_vae_tf.priors.base import Evidence, LatentPosterior, Prior
 
 

@@ -5,23 +5,25 @@ import numpy as np
 import pytest
 
 from benchmarks import decoders, tables
-from run_experiments import run_folder
-from svgp_vae_tf import networks
+from run_experiments.common import run_folder
+from run_experiments.rotated_mnist.networks import mnist_decoder
+from run_experiments.sprites.networks import sprites_decoder
+from svgp_vae_tf.layers import UpsampledConv2D
 
 
-@pytest.mark.parametrize("make", [networks.mnist_decoder, networks.sprites_decoder])
+@pytest.mark.parametrize("make", [mnist_decoder, sprites_decoder])
 def test_both_decoders_have_the_same_weights_and_outputs(make):
     ours = make()
     plain = decoders.with_two_layers(ours)
     assert plain.count_params() == ours.count_params()
     kinds = {type(layer) for layer in plain._flatten_layers(include_self=False)}
-    assert networks.UpsampledConv2D not in kinds and keras.layers.UpSampling2D in kinds
+    assert UpsampledConv2D not in kinds and keras.layers.UpSampling2D in kinds
     latents = np.random.default_rng(0).normal(size=(3, *ours.input_shape[1:])).astype(np.float32)
     np.testing.assert_allclose(ours(latents), plain(latents), atol=1e-6)
 
 
 def test_steps_are_timed_and_shown(monkeypatch, tmp_path):
-    monkeypatch.setitem(decoders.DECODERS, "small", (networks.mnist_decoder, 4))
+    monkeypatch.setitem(decoders.DECODERS, "small", (mnist_decoder, 4))
     row = decoders.compare("small", 1, 1)
     assert row["ratio"] > 0.0 and row["relative_difference"] < 1e-5
     row |= {"ours_ms": 2.0, "plain_ms": 5.0, "ratio": 2.5, "relative_difference": 3e-7}

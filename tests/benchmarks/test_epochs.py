@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks import epochs, tables
-from run_experiments import run_folder
+from run_experiments.common import run_folder
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 from benchmarks import gp_forms, gp_scaling, memory, tables
 from benchmarks.gp_step import FORMS, Size, make_problem, make_step
 from benchmarks.rounds import alternate
-from run_experiments import markdown, run_folder
+from run_experiments.common import markdown, run_folder
 
 
 def test_rounds_alternate_and_count_calls():

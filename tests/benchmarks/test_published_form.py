@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from benchmarks import published_form
 from svgp_vae_tf.kernels import Linear, Periodic
-from svgp_vae_tf.priors.sparse_gp import SparseGP
+from svgp_vae_tf.priors.sparse import SparseGP
 
 BATCH, NUM_LATENTS, NUM_DATA = 12, 3, 40
 RNG = np.random.default_rng(0)

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks import memory, settings, tables
-from run_experiments import run_folder
+from run_experiments.common import run_folder
 
 
 def test_a_step_takes_time(monkeypatch):

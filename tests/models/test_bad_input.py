@@ -6,11 +6,11 @@ import tensorflow as tf
 
 import svgp_vae_tf as svgp
 from svgp_vae_tf.kernels import SquaredExponential
-from tests.models import problems
-from tests.models.problems import N, conditioned, decoder, encoder, make
+from tests.helpers import small_models
+from tests.helpers.small_models import N, conditioned, decoder, encoder, make
 
-TIMES, VALUES = problems.series()
-PLACES, POINT_VALUES = problems.data_set()
+TIMES, VALUES = small_models.series()
+PLACES, POINT_VALUES = small_models.data_set()
 
 
 def spoiled(array: np.ndarray, index, value: float = np.nan) -> np.ndarray:

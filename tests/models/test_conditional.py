@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 import svgp_vae_tf as svgp
-from svgp_vae_tf import kernels, likelihoods, networks
-from svgp_vae_tf.models import OriginalSVIGP
+from run_experiments.original.svigp import OriginalSVIGP
+from run_experiments.rotated_mnist import networks
+from svgp_vae_tf import kernels, likelihoods
 from tests.reference import original_svigp
 
 RNG = np.random.default_rng(0)

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import svgp_vae_tf as svgp
 from svgp_vae_tf.models import replicas
-from tests.models import equal_training, problems, workers
+from tests.helpers import equal_training, small_models, workers
 
 TOLERANCE = 1e-9
 PROCESSES = {"mirrored": ("mirrored",), "workers": ("worker0", "worker1")}
@@ -21,7 +21,7 @@ def difference(one: np.ndarray, two: np.ndarray) -> float:
 
 def check(folder, runs: list[tuple[str, str]]) -> None:
     arguments = [argument for run in runs for argument in run]
-    workers.launch("tests.models.equal_training", folder, *arguments, timeout=600)
+    workers.launch("tests.helpers.equal_training", folder, *arguments, timeout=600)
     for case, kind in runs:
         one = np.load(folder / f"{case} one.npz")
         assert one["step loss"].shape == (equal_training.STEPS,)
@@ -71,11 +71,11 @@ def test_every_row_of_a_global_batch_goes_to_one_replica(num_replicas, num_worke
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
 def test_a_strategy_of_one_device_trains_as_none_does(likelihood):
-    x, y = problems.series(4)
+    x, y = small_models.series(4)
     losses = []
     for strategy in (tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(["/cpu:0"])):
         with strategy.scope():
-            model = problems.without_noise(problems.make("hensman", likelihood=likelihood))
+            model = small_models.without_noise(small_models.make("hensman", likelihood=likelihood))
             model.compile("sgd")
         losses.append(model.fit(x, np.abs(y) % 1.0, batch_size=2, shuffle=False, verbose=0).history["loss"])
     np.testing.assert_allclose(*losses, rtol=1e-6)
@@ -86,7 +86,7 @@ def test_what_was_made_outside_of_the_scope_is_named(outside, monkeypatch):
     monkeypatch.setattr(replicas.ReplicaTrainer, "num_replicas", 2)
     made = {"objective": svgp.GECO(0.1), "optimizer": keras.optimizers.SGD()}
     with tf.distribute.MirroredStrategy(["/cpu:0"]).scope():
-        model = problems.make("hensman")
+        model = small_models.make("hensman")
         made |= {"objective": svgp.GECO(0.1)} if outside != "objective" else {}
         made |= {"optimizer": keras.optimizers.SGD()} if outside != "optimizer" else {}
     with pytest.raises(ValueError, match="outside of the strategy's scope: make networks") as caught:
@@ -104,7 +104,7 @@ def test_arrays_come_in_the_same_order_on_every_worker_and_in_another_in_every_e
 
 def test_what_replicas_cannot_share_is_refused_in_one_line(monkeypatch):
     monkeypatch.setattr(replicas.ReplicaTrainer, "num_replicas", 2)
-    model = problems.make("hensman")
+    model = small_models.make("hensman")
     with pytest.raises(ValueError, match="XLA cannot sum over 2 replicas: leave out jit_compile=True"):
         model.compile("sgd", jit_compile=True)
     with pytest.raises(ValueError, match="leave out run_eagerly=True"):
@@ -115,9 +115,9 @@ def test_what_replicas_cannot_share_is_refused_in_one_line(monkeypatch):
         model.compile("sgd", steps_per_execution=2)
     for name, message in (("titsias", "use hensman"), ("gpvae", "use a sparse one")):
         with pytest.raises(ValueError, match=f"cannot be split over replicas; {message}"):
-            problems.make(name, 19).compile("sgd")
+            small_models.make(name, 19).compile("sgd")
     model.compile("sgd")
-    x, y = problems.series()
+    x, y = small_models.series()
     with pytest.raises(ValueError, match="call fit"):
         model.train_on_batch(x, y)
     with pytest.raises(ValueError, match="call evaluate"):

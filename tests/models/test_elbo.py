@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.models import problems
-from tests.models.problems import INDUCING, LATENTS, N
+from tests.helpers import small_models
+from tests.helpers.small_models import INDUCING, LATENTS, N
 from tests.reference import oracles
 
 JITTER = 1e-6
@@ -59,10 +59,10 @@ def channels(name, model, x, observations, num_data=None) -> tuple[np.ndarray, f
     return np.stack([mean for mean, _ in terms], axis=-1), sum(kl for _, kl in terms)
 
 
-@pytest.mark.parametrize("name", problems.MODELS)
+@pytest.mark.parametrize("name", small_models.MODELS)
 def test_series(name):
-    model = problems.without_noise(problems.make(name))
-    times, values = problems.series(3)
+    model = small_models.without_noise(small_models.make(name))
+    times, values = small_models.series(3)
     terms = model.elbo_terms(times, tf.constant(values))
     assert terms.log_likelihood.shape == terms.kl.shape == (3,)
     for i in range(3):
@@ -72,12 +72,12 @@ def test_series(name):
 
 
 @pytest.mark.parametrize("batch", [N, 8])
-@pytest.mark.parametrize("name", problems.MODELS)
+@pytest.mark.parametrize("name", small_models.MODELS)
 def test_one_data_set(name, batch):
     if (name, batch) == ("gpvae", 8):
         pytest.skip("an exact GP takes no mini-batches")
-    model = problems.without_noise(problems.make(name, N))
-    x, values = (array[:batch] for array in problems.data_set())
+    model = small_models.without_noise(small_models.make(name, N))
+    x, values = (array[:batch] for array in small_models.data_set())
     terms = model.elbo_terms(x, tf.constant(values))
     assert terms.log_likelihood.shape == terms.kl.shape == (batch,)
     latents, kl = channels(name, model, x, values, num_data=N)
@@ -89,8 +89,8 @@ def test_one_data_set(name, batch):
 
 
 def test_the_loss_is_the_mean_over_examples():
-    model = problems.without_noise(problems.make("hensman"))
-    times, values = problems.series()
+    model = small_models.without_noise(small_models.make("hensman"))
+    times, values = small_models.series()
     terms = model.elbo_terms(times, tf.constant(values))
     model.compile("sgd")
     result = model.evaluate(times, values, verbose=0, return_dict=True)
@@ -98,7 +98,7 @@ def test_the_loss_is_the_mean_over_examples():
 
 
 def test_latent_samples_have_the_posterior_moments():
-    model = problems.make("vae")
+    model = small_models.make("vae")
     mean, variance = np.array([0.5, -2.0]), np.array([0.04, 4.0])
     repeated = (tf.constant(np.tile(moment, (4000, 1))) for moment in (mean, variance))
     draws = model.sample_latents(*repeated).numpy()
@@ -108,8 +108,8 @@ def test_latent_samples_have_the_posterior_moments():
 
 
 def test_the_kl_does_not_depend_on_the_sample_and_the_likelihood_does():
-    model = problems.make("hensman")
-    times, values = problems.series()
+    model = small_models.make("hensman")
+    times, values = small_models.series()
     one, two = (model.elbo_terms(times, tf.constant(values)) for _ in range(2))
     np.testing.assert_array_equal(one.kl, two.kl)
     assert np.abs(one.log_likelihood - two.log_likelihood).min() > 0
@@ -117,7 +117,7 @@ def test_the_kl_does_not_depend_on_the_sample_and_the_likelihood_does():
 
 @pytest.mark.parametrize("raw", [-1e4, 0.0, 1e4])
 def test_encoder_variances_stay_within_their_bounds(raw):
-    model = problems.make("vae", variance_bounds=(1e-3, 10.0))
+    model = small_models.make("vae", variance_bounds=(1e-3, 10.0))
     weights, bias = model.encoder.get_weights()
     bias[LATENTS:] = raw
     model.encoder.set_weights([0.0 * weights, bias])

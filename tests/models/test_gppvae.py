@@ -6,12 +6,12 @@ import pytest
 import tensorflow as tf
 
 import svgp_vae_tf as svgp
+from run_experiments.original.gppvae import OriginalGPPVAE
 from svgp_vae_tf.auxiliary import GPLVM
 from svgp_vae_tf.kernels import Periodic
-from svgp_vae_tf.models import OriginalGPPVAE
-from tests.models import problems
+from tests.helpers import small_models
 
-OBJECTS, PIXELS, LATENTS = 6, problems.PIXELS, problems.LATENTS
+OBJECTS, PIXELS, LATENTS = 6, small_models.PIXELS, small_models.LATENTS
 VIEWS = np.array([[0.0], [1.5], [3.0], [4.5]])
 TABLE = np.random.default_rng(5).normal(size=(OBJECTS, 2))
 IDS = np.array([(i, j) for i in range(OBJECTS) for j in range(4) if (i + j) % 5])
@@ -25,7 +25,7 @@ def make(cls=svgp.GPPVAE, **kwargs) -> svgp.GPPVAE:
     options = {"num_data": N, "noise_variance": 0.3, "likelihood": "gaussian", "auxiliary": GPLVM(TABLE), **kwargs}
     options.setdefault("kernel", Periodic(length_scale=1.2, amplitude=0.8, columns=[0]))
     options.setdefault("views", VIEWS)
-    return cls(problems.encoder(), problems.decoder(), **options)
+    return cls(small_models.encoder(), small_models.decoder(), **options)
 
 
 def exact_divergence(model, aux, values) -> tf.Tensor:
@@ -133,7 +133,7 @@ def test_frozen_networks_stay_as_they_are():
 
 def test_the_original_term_has_the_other_sign():
     """At one sample, with all data in the batch: minus (L N - alpha c) where the value of the prior belongs."""
-    model = problems.without_noise(make(OriginalGPPVAE))
+    model = small_models.without_noise(make(OriginalGPPVAE))
     model.hold(AUX, VALUES)
     kl = N * float(model.elbo_terms(tf.constant(AUX), tf.constant(VALUES), training=True).kl[0])
     features = model.features(AUX).numpy()

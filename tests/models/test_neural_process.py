@@ -7,13 +7,13 @@ import tensorflow as tf
 
 import svgp_vae_tf as svgp
 from svgp_vae_tf.models import NeuralProcessGPVAE
-from tests.models import problems
+from tests.helpers import small_models
 
 
 def make() -> NeuralProcessGPVAE:
     keras.utils.set_random_seed(7)
     return NeuralProcessGPVAE(
-        problems.encoder(), problems.decoder(), kernel=problems.kernel(), likelihood="gaussian"
+        small_models.encoder(), small_models.decoder(), kernel=small_models.kernel(), likelihood="gaussian"
     )  # fmt: skip
 
 
@@ -22,8 +22,8 @@ def log_normal(y, k) -> float:
 
 
 def test_the_terms_agree_with_dense_gaussians_over_loops(monkeypatch):
-    model = problems.without_noise(make())
-    times, values = problems.series()
+    model = small_models.without_noise(make())
+    times, values = small_models.series()
     context, targets = np.array([[0, 3, 6, 7, 2]] * 6), np.array([[1, 4, 5]] * 6)
     monkeypatch.setattr(model, "split", lambda *_: (tf.constant(context), tf.constant(targets)))
     terms = model.elbo_terms(tf.constant(times), tf.constant(values), training=True)
@@ -58,12 +58,14 @@ def test_the_split_covers_a_series_and_keeps_two_points_on_each_side():
 
 
 def test_it_trains_and_evaluates_as_a_gpvae():
-    model, exact = make(), problems.make("gpvae")
+    model, exact = make(), small_models.make("gpvae")
     model.compile("adam")
     exact.compile("adam")
-    times, values = problems.series()
+    times, values = small_models.series()
     exact.set_weights(model.get_weights())
-    one, two = (problems.without_noise(m).evaluate(times, values, verbose=0, return_dict=True) for m in (model, exact))
+    one, two = (
+        small_models.without_noise(m).evaluate(times, values, verbose=0, return_dict=True) for m in (model, exact)
+    )
     assert one["elbo"] == pytest.approx(two["elbo"], rel=1e-5)
     losses = make()
     losses.compile("adam")
@@ -74,6 +76,6 @@ def test_series_must_be_long_enough():
     model = make()
     model.compile("adam")
     with pytest.raises(svgp.DataError, match="3 points cannot be split; 4"):
-        model.fit(np.zeros((2, 3)), np.zeros((2, 3, problems.PIXELS)), verbose=0)
+        model.fit(np.zeros((2, 3)), np.zeros((2, 3, small_models.PIXELS)), verbose=0)
     with pytest.raises(ValueError, match="leave out num_data"):
-        NeuralProcessGPVAE(problems.encoder(), problems.decoder(), kernel=problems.kernel(), num_data=5)
+        NeuralProcessGPVAE(small_models.encoder(), small_models.decoder(), kernel=small_models.kernel(), num_data=5)

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 import svgp_vae_tf as svgp
-from tests.models import problems
-from tests.models.problems import N, conditioned, data_for, make
+from tests.helpers import small_models
+from tests.helpers.small_models import N, conditioned, data_for, make
 
 CASES = [(name, num_data) for num_data in (None, N) for name in ("hensman", "gpvae", "vae")]
 INFORMED = [case for case in CASES if case[0] != "vae"]
@@ -17,7 +17,7 @@ informed = pytest.mark.parametrize(("name", "num_data"), INFORMED)
 def new_inputs(num_data: int | None) -> np.ndarray:
     """Inputs between and beyond the data."""
     grid = np.linspace(-1.0, 8.0, 5)
-    return grid[:, None] if num_data else grid + np.linspace(0.0, 0.5, problems.SERIES)[:, None]
+    return grid[:, None] if num_data else grid + np.linspace(0.0, 0.5, small_models.SERIES)[:, None]
 
 
 def assert_same_latents(one: svgp.LatentModel, two: svgp.LatentModel, x: np.ndarray, atol: float = 1e-9) -> None:
@@ -102,21 +102,21 @@ def test_prediction_is_the_decoded_mean_for_any_batch_size(name, num_data):
 
 @pytest.mark.parametrize("name", ["hensman", "gpvae"])
 def test_rows_meet_their_own_series(name):
-    x, y = problems.series()
+    x, y = small_models.series()
     model, alone = conditioned(name), make(name)
     new = new_inputs(None)
     predicted = model.predict(new, batch_size=4, verbose=0)
-    for i in range(problems.SERIES):
+    for i in range(small_models.SERIES):
         alone.condition(x[i : i + 1], y[i : i + 1])
         np.testing.assert_allclose(alone.predict(new[i : i + 1], verbose=0)[0], predicted[i], rtol=1e-5, atol=1e-6)
 
 
 def test_compiled_predictions_see_later_data():
-    x, y = problems.series()
+    x, y = small_models.series()
     model = conditioned("gpvae")
     model.predict(x, verbose=0)
     model.condition(x[:2, :3], y[:2, :3])
-    assert model.predict(x[:2], verbose=0).shape == (2, problems.POINTS, problems.PIXELS)
+    assert model.predict(x[:2], verbose=0).shape == (2, small_models.POINTS, small_models.PIXELS)
     np.testing.assert_allclose(
         model.predict(x[:2], verbose=0), model.decode(tf.constant(model.predict_latent(x[:2]).mean)), atol=1e-6
     )
@@ -127,9 +127,9 @@ def test_double_precision_inputs_keep_it(name):
     """Around 1000 single precision would round times to 6e-5; the kernel sees differences only."""
     offset = 1000.0
     rng = np.random.default_rng(2)
-    times, values = np.arange(8.0) + rng.uniform(-0.4, 0.4, (3, 8)), problems.series(3)[1]
+    times, values = np.arange(8.0) + rng.uniform(-0.4, 0.4, (3, 8)), small_models.series(3)[1]
     model = make(name)
-    shifted = make(name, **({"inducing_points": problems.INDUCING + offset} if name == "hensman" else {}))
+    shifted = make(name, **({"inducing_points": small_models.INDUCING + offset} if name == "hensman" else {}))
     model.condition(times, values)
     shifted.condition(times + offset, values)
     new = times + 0.3
@@ -166,16 +166,16 @@ QUESTIONS = {
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_questions_before_any_data_are_refused(question):
     with pytest.raises(svgp.NotConditionedError, match="call condition") as caught:
-        QUESTIONS[question](make("hensman"), *problems.series())
+        QUESTIONS[question](make("hensman"), *small_models.series())
     assert "\n" not in str(caught.value)
 
 
 def test_fit_clears_the_posterior():
     model = conditioned("vae")
     model.compile("sgd")
-    model.fit(*problems.series(), verbose=0)
+    model.fit(*small_models.series(), verbose=0)
     with pytest.raises(svgp.NotConditionedError):
-        model.predict(problems.series()[0], verbose=0)
+        model.predict(small_models.series()[0], verbose=0)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_data_that_cannot_be_conditioned_on_are_refused_in_one_line(arguments, m
     x = new_inputs(N)
     before = model.predict_latent(x).mean
     with pytest.raises(ValueError, match=message) as caught:
-        model.condition(*arguments(*problems.data_set()))
+        model.condition(*arguments(*small_models.data_set()))
     assert "\n" not in str(caught.value)
     np.testing.assert_array_equal(model.predict_latent(x).mean, before)
 
@@ -215,7 +215,7 @@ def test_chunks_are_no_smaller_than_the_number_of_inducing_points():
 
 
 def test_weights_of_data_are_refused():
-    model, (x, y) = make("hensman"), problems.series()
+    model, (x, y) = make("hensman"), small_models.series()
     model.compile("sgd")
     weights = np.ones(len(x))
     weighted = tf.data.Dataset.from_tensor_slices((x, y, weights)).batch(4)
@@ -233,7 +233,7 @@ def test_weights_of_data_are_refused():
 def test_a_stranger_cannot_be_forgotten():
     model = conditioned("gpvae", N)
     with pytest.raises(svgp.DataError, match="never conditioned on"):
-        model.forget(np.array([[123.0]]), np.zeros((1, problems.PIXELS)))
+        model.forget(np.array([[123.0]]), np.zeros((1, small_models.PIXELS)))
 
 
 # Samples.
@@ -245,12 +245,12 @@ def test_samples_have_their_shapes_and_repeat_with_their_seed(name, num_data, jo
     model, x = conditioned(name, num_data), new_inputs(num_data)
     shape = (3, *x.shape[: 1 if num_data else 2])
     latents = model.sample_latent(x, 3, joint, seed=5)
-    assert latents.shape == (*shape, problems.LATENTS)
+    assert latents.shape == (*shape, small_models.LATENTS)
     np.testing.assert_array_equal(latents, model.sample_latent(x, 3, joint, seed=5))
     assert np.abs(latents - model.sample_latent(x, 3, joint, seed=6)).max() > 0
     assert np.abs(model.sample_latent(x, 3, joint) - model.sample_latent(x, 3, joint)).max() > 0
     observations = model.sample(x, 3, joint, seed=5)
-    assert observations.shape == (*shape, problems.PIXELS)
+    assert observations.shape == (*shape, small_models.PIXELS)
     np.testing.assert_allclose(observations, model.decode(tf.constant(latents)), rtol=1e-5, atol=1e-6)
 
 
@@ -259,7 +259,7 @@ def test_samples_have_their_shapes_and_repeat_with_their_seed(name, num_data, jo
 def test_samples_have_the_posterior_moments(name, num_data, joint):
     count = 6000
     model = conditioned(name, num_data)
-    x = np.array([[2.0], [2.4], [9.0]]) if num_data else np.tile([2.0, 2.4, 9.0], (problems.SERIES, 1))
+    x = np.array([[2.0], [2.4], [9.0]]) if num_data else np.tile([2.0, 2.4, 9.0], (small_models.SERIES, 1))
     mean, covariance = (m.numpy() for m in model.prior.predict_joint(model.evidence.get(), model.features(x)))
     draws = np.moveaxis(model.sample_latent(x, count, joint, seed=1), -1, -2)  # (draws, ..., L, inputs)
     deviations = draws - np.swapaxes(mean, -1, -2)

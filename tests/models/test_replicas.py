@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.models import problems
+from tests.helpers import small_models
 
 IN_A_NEW_PROCESS = """
 import sys
@@ -35,10 +35,10 @@ BATCH = 8
 
 def train(name: str, num_data: int | None, strategy: tf.distribute.Strategy) -> dict:
     """Three steps of one epoch each, the last batch odd; the loss and the weights after every step."""
-    data = problems.series(19) if num_data is None else problems.data_set(num_data)
+    data = small_models.series(19) if num_data is None else small_models.data_set(num_data)
     dataset = tf.data.Dataset.from_tensor_slices(data).batch(BATCH)
     with strategy.scope():
-        model = problems.without_noise(problems.make(name, num_data))
+        model = small_models.without_noise(small_models.make(name, num_data))
         model.compile(keras.optimizers.SGD(0.05))
     weights = []
     keep = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: weights.append(model.get_weights()))
@@ -56,7 +56,7 @@ def compare(path: str, *cases: str) -> None:
     for case in cases:
         name, num_data = CASES[case]
         a, b = (train(name, num_data, strategy) for strategy in (tf.distribute.get_strategy(), two))
-        start = problems.make(name, num_data).get_weights()
+        start = small_models.make(name, num_data).get_weights()
         report[case] = {
             "replicas": two.num_replicas_in_sync,
             "loss": [difference([p], [q]) for p, q in zip(a["logs"]["loss"], b["logs"]["loss"], strict=True)],

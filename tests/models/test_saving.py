@@ -11,19 +11,20 @@ import pytest
 import tensorflow as tf
 
 import svgp_vae_tf as svgp
+from run_experiments.original.ball import OriginalBallGP
 from svgp_vae_tf.likelihoods import Gaussian
-from svgp_vae_tf.priors import OriginalBallGP
-from tests.models import problems
-from tests.models.problems import N
+from tests.helpers import small_models
+from tests.helpers.small_models import N
 
-TIMES, VALUES = problems.series()
+TIMES, VALUES = small_models.series()
 NAMED = {"time": TIMES, "place": TIMES[..., None] * [0.1, 0.2]}
 
 IN_A_NEW_PROCESS = """
 import sys
 import numpy as np
 import svgp_vae_tf as svgp
-from tests.models import problems, test_saving
+from tests.models import test_saving
+from tests.helpers import small_models
 
 folder, answers = sys.argv[1], {}
 for name in test_saving.MODELS:
@@ -41,14 +42,14 @@ np.savez(f"{folder}/answers.npz", **answers)
 def composite() -> svgp.kernels.Kernel:
     kernels = svgp.kernels
     first = kernels.Periodic(period=6.0, columns=[0], trainable=False) * kernels.Linear(columns=[1, 2], amplitude=0.7)
-    return first + kernels.Matern32([1.0, 2.0], columns=[0, 2], amplitude=0.5, num_latents=problems.LATENTS)
+    return first + kernels.Matern32([1.0, 2.0], columns=[0, 2], amplitude=0.5, num_latents=small_models.LATENTS)
 
 
 def several_features() -> svgp.LatentModel:
-    return problems.make(
+    return small_models.make(
         "titsias",
         kernel=composite(),
-        inducing_points=np.random.default_rng(0).normal(size=(problems.LATENTS, 4, 3)),
+        inducing_points=np.random.default_rng(0).normal(size=(small_models.LATENTS, 4, 3)),
         auxiliary=svgp.auxiliary.NamedColumns(["time", "place"]),
         likelihood=Gaussian(0.4, train_stddev=True),
         inducing_unit=[1.0, 0.1, 0.2],
@@ -58,17 +59,17 @@ def several_features() -> svgp.LatentModel:
 
 
 def original_ball() -> svgp.LatentModel:
-    prior = OriginalBallGP(problems.kernel(), problems.INDUCING)
-    return svgp.LatentModel(problems.encoder(), problems.decoder(), prior, likelihood="bernoulli")
+    prior = OriginalBallGP(small_models.kernel(), small_models.INDUCING)
+    return svgp.LatentModel(small_models.encoder(), small_models.decoder(), prior, likelihood="bernoulli")
 
 
 MODELS = {
-    "sparse_series": lambda: problems.make("hensman"),
-    "sparse_data_set": lambda: problems.make("hensman", N, train_inducing_points=False),
-    "exact_series": lambda: problems.make("gpvae", likelihood="bernoulli"),
-    "exact_data_set": lambda: problems.make("gpvae", N),
-    "vae_series": lambda: problems.make("vae"),
-    "vae_data_set": lambda: problems.make("vae", N),
+    "sparse_series": lambda: small_models.make("hensman"),
+    "sparse_data_set": lambda: small_models.make("hensman", N, train_inducing_points=False),
+    "exact_series": lambda: small_models.make("gpvae", likelihood="bernoulli"),
+    "exact_data_set": lambda: small_models.make("gpvae", N),
+    "vae_series": lambda: small_models.make("vae"),
+    "vae_data_set": lambda: small_models.make("vae", N),
     "several_features": several_features,
     "any_prior": original_ball,
 }
@@ -77,7 +78,7 @@ MODELS = {
 def data_of(name: str) -> tuple:
     if name == "several_features":
         return NAMED, VALUES
-    return problems.data_for(N if name.endswith("data_set") else None)
+    return small_models.data_for(N if name.endswith("data_set") else None)
 
 
 def answers(model: svgp.LatentModel, name: str) -> dict[str, np.ndarray]:
@@ -120,7 +121,7 @@ def folder(tmp_path_factory) -> str:
 @pytest.fixture(scope="module")
 def loaded(folder) -> dict[str, np.ndarray]:
     """What a new process makes of the files, and the weights after this one goes on training."""
-    model = problems.make("hensman", likelihood=Gaussian(0.5, train_stddev=True))
+    model = small_models.make("hensman", likelihood=Gaussian(0.5, train_stddev=True))
     model.compile(keras.optimizers.Adam(0.02), objective=svgp.ELBO(beta=0.3))
     train(model)
     model.save(f"{folder}/training.keras")
@@ -174,8 +175,8 @@ def without_names(config):
 
 def test_weights_of_an_unconditioned_model_clear_the_posterior(tmp_path):
     path = str(tmp_path / "model.weights.h5")
-    problems.make("hensman").save_weights(path)
-    model = problems.conditioned("hensman")
+    small_models.make("hensman").save_weights(path)
+    model = small_models.conditioned("hensman")
     model.load_weights(path)
     with pytest.raises(svgp.NotConditionedError):
         model.predict_latent(TIMES)
@@ -224,7 +225,7 @@ def test_a_class_that_is_not_known_is_named_without_pages_of_configuration(tmp_p
     class Unregistered(svgp.VAE):
         pass
 
-    Unregistered(problems.encoder(), problems.decoder()).save(tmp_path / "model.keras")
+    Unregistered(small_models.encoder(), small_models.decoder()).save(tmp_path / "model.keras")
     refuse(tmp_path / "model.keras", "Could not locate class 'Unregistered'")
     with pytest.raises(svgp.ModelFileError, match="^.{,500}$"):
         svgp.load_model(tmp_path / "model.keras")
@@ -237,5 +238,5 @@ def test_an_archive_of_something_else(tmp_path):
 
 
 def test_a_model_of_another_kind(tmp_path):
-    problems.encoder().save(tmp_path / "model.keras")
+    small_models.encoder().save(tmp_path / "model.keras")
     refuse(tmp_path / "model.keras", "holds a Sequential, not a model of this package")

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from svgp_vae_tf.gp import sparse as sparse_posterior
 from svgp_vae_tf.kernels import Kernel, Linear, Periodic, SquaredExponential
-from svgp_vae_tf.math import sparse_posterior
 from svgp_vae_tf.models.base import LatentModel
-from svgp_vae_tf.priors.free_form_gp import FreeFormGP
-from svgp_vae_tf.priors.sparse_gp import SparseGP
+from svgp_vae_tf.priors.sparse import SparseGP
+from svgp_vae_tf.priors.variational import FreeFormGP
 from tests.reference import golden, oracles
 
 close = np.testing.assert_allclose

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from run_experiments.original.ball import OriginalBallGP
 from svgp_vae_tf import priors
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.kernels import Linear, SquaredExponential
@@ -98,7 +99,7 @@ def test_sparse_gp_of_series_takes_each_by_itself(points, bound):
 
 
 def test_both_bounds_agree_for_the_whole_data():
-    hensman, titsias = (sparse(bound=b, num_data=BATCH)(FEATURES, MEAN, VARIANCE) for b in priors.sparse_gp.BOUNDS)
+    hensman, titsias = (sparse(bound=b, num_data=BATCH)(FEATURES, MEAN, VARIANCE) for b in priors.sparse.BOUNDS)
     close(hensman.kl, titsias.kl, rtol=1e-10)
 
 
@@ -114,7 +115,7 @@ def test_kernel_parameters_per_channel_reach_their_channel():
 def test_original_ball_prior_replaces_the_regulariser_only():
     features, mean, variance = series(FEATURES, MEAN, VARIANCE)
     variance[1] *= 3.0
-    original = sparse(layer=priors.OriginalBallGP)(features, mean, variance)
+    original = sparse(layer=OriginalBallGP)(features, mean, variance)
     ours = sparse()(features, mean, variance)
     close(original.mean, ours.mean, rtol=1e-14)
     close(original.variance, ours.variance, rtol=1e-14)
@@ -128,7 +129,7 @@ def test_original_ball_prior_replaces_the_regulariser_only():
 
 def test_original_ball_term_does_not_see_the_means():
     features, mean, variance = series(FEATURES, MEAN, VARIANCE)
-    prior = sparse(layer=priors.OriginalBallGP)
+    prior = sparse(layer=OriginalBallGP)
     close(prior(features, 100.0 * mean, variance).kl, prior(features, mean, variance).kl, rtol=1e-12)
 
 
@@ -365,7 +366,7 @@ def test_the_jitter_given_is_the_jitter_used(jitter):
     [
         lambda: sparse(num_data=NUM_DATA, bound="titsias", inducing_unit=[0.5, 4.0]),
         lambda: sparse(POINTS_BY_CHANNEL, num_data=NUM_DATA, train_inducing_points=False),
-        lambda: sparse(layer=priors.OriginalBallGP),
+        lambda: sparse(layer=OriginalBallGP),
         lambda: priors.ExactGP(kernel(), num_data=BATCH),
         lambda: priors.StandardNormal(num_data=NUM_DATA),
     ],

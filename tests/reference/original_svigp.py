@@ -4,7 +4,7 @@ import math
 
 import tensorflow as tf
 
-from svgp_vae_tf.math import free_form
+from svgp_vae_tf.gp import whitened as free_form
 
 
 def trace_term(q: free_form.FreePosterior, v: tf.Tensor, k_diagonal: tf.Tensor, variance: float) -> tf.Tensor:

@@ -1,0 +1,1 @@
+"""Characters drawn by this project, so that the experiment needs no files."""

@@ -1,0 +1,1 @@
+"""What the experiments share: runs, settings and flags, run folders, figures, tables."""

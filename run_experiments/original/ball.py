@@ -1,0 +1,53 @@
+"""The regulariser of the original moving-ball program, kept to explain its published figures. Not a divergence.
+
+Where eq. 7 asks, for video v, for
+
+    KL_v = [log|K_mm| - log|A_v| - m + tr(K_mm^-1 A_v) + mu_v^T K_mm^-1 mu_v] / 2
+
+that program puts A where mu belongs and sums two terms over all videos w of the batch:
+
+    [log|K_mm| - sum_w log|A_w| - m + tr(K_mm^-1 A_v) + sum_w tr(A_w K_mm^-1 A_w)] / 2
+
+The posterior mean is then not penalised at all, so that the scale of the latents is free.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from svgp_vae_tf.gp import linalg
+from svgp_vae_tf.gp import sparse as sparse_posterior
+from svgp_vae_tf.kernels import Kernel
+from svgp_vae_tf.priors.sparse import SparseGP
+
+
+@keras.saving.register_keras_serializable(package="svgp_vae_tf")
+class OriginalBallGP(SparseGP):
+    """A `SparseGP` per series with the original program's moving-ball term in the place of the KL."""
+
+    def __init__(self, kernel: Kernel, inducing_points: np.ndarray, **kwargs) -> None:
+        if kwargs.get("num_data") is not None or kwargs.get("bound", "hensman") != "hensman":
+            raise ValueError("the original program's term is for series, and takes no num_data and no other bound")
+        super().__init__(kernel, inducing_points, **kwargs)
+
+    def _regulariser(self, kl, stats, data, moments) -> tf.Tensor:
+        _, chol = self._chol_kmm()
+        return original_ball_term(sparse_posterior.posterior(stats), chol)
+
+
+def original_ball_term(q: sparse_posterior.InducingPosterior, chol_kmm: tf.Tensor) -> tf.Tensor:
+    """The term above per video and channel, shape (videos, L).
+
+    Args:
+        q: posterior of the whitened inducing values of a batch of videos.
+        chol_kmm: L_m, shape (L or 1, m, m).
+    """
+    identity = tf.eye(tf.shape(q.mean)[-1], dtype=q.mean.dtype)
+    half = linalg.solve_lower(q.chol_precision, identity)  # B^-1 = half^T half
+    log_k = linalg.log_determinant(chol_kmm)
+    log_a = log_k - linalg.log_determinant(q.chol_precision)
+    _, a = sparse_posterior.inducing_moments(q, chol_kmm)
+    quadratic = linalg.sum_of_squares(linalg.solve_lower(chol_kmm, a), axis=(-2, -1))  # tr(A K_mm^-1 A)
+    over_videos = tf.reduce_sum(quadratic - log_a, axis=0, keepdims=True)
+    m = tf.cast(tf.shape(q.mean)[-1], q.mean.dtype)
+    return 0.5 * (log_k - m + linalg.sum_of_squares(half, axis=(-2, -1)) + over_videos)

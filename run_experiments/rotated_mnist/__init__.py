@@ -1,0 +1,1 @@
+"""Rotated MNIST: generate digits at an unseen angle (paper, section 4.2)."""

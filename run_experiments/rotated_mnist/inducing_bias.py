@@ -1,0 +1,73 @@
+"""How far the posterior of the inducing values, estimated from a mini-batch, is from that given all data.
+
+The sum S = sum_i k_i k_i^T / s2_i over a batch, scaled by N/b, is unbiased, but mu and A (eq. 9) are not linear in it.
+Here every parameter is frozen and every datum encoded once, so that the batch alone varies.
+"""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+import svgp_vae_tf as svgp
+from svgp_vae_tf.gp import sparse as sparse_posterior
+from svgp_vae_tf.priors.base import channels_first
+
+BATCH_SIZES = (32, 64, 128, 256, 512, 1024)
+
+
+def bias(
+    model: svgp.SVGPVAE,
+    aux: np.ndarray,
+    observations: np.ndarray,
+    batch_sizes: tuple[int, ...] = BATCH_SIZES,
+    draws: int = 256,
+    seed: int = 0,
+) -> list[dict[str, Any]]:
+    """Relative bias and spread of mu_b and A_b for several batch sizes.
+
+    Args:
+        model: trained, one GP over a data set.
+        aux, observations: all N data.
+        batch_sizes: of the batches, drawn without replacement; those above N are left out.
+        draws: batches of each size.
+        seed: of the draws.
+
+    Returns:
+        by batch size: ``|mean_b mu_b - mu| / |mu|`` (mu_bias), the root mean square of ``|mu_b - mean_b mu_b| / |mu|``
+        (mu_spread), what the bias of an unbiased estimate would come out as from so many draws (mu_bias_noise); the
+        same for A.
+    """
+    features = model.features(aux)
+    parts = [model.encode(tf.constant(observations[i : i + 512])) for i in range(0, len(observations), 512)]
+    y, s2 = (channels_first(tf.concat(part, axis=0)) for part in zip(*parts, strict=True))
+    v, _ = model.prior._project(features)
+    chol = model.prior._chol_kmm()[1]
+
+    def moments(rows: np.ndarray) -> list[np.ndarray]:
+        chosen = [tf.gather(x, rows, axis=-1) for x in (v, y, s2)]
+        q = sparse_posterior.posterior(sparse_posterior.statistics(*chosen), len(aux) / len(rows))
+        return [np.asarray(x) for x in sparse_posterior.inducing_moments(q, chol)]
+
+    whole = dict(zip(("mu", "A"), moments(np.arange(len(aux))), strict=True))
+    generator = np.random.default_rng(seed)
+    table = []
+    for size in [size for size in batch_sizes if size <= len(aux)]:
+        found = [moments(generator.choice(len(aux), size, replace=False)) for _ in range(draws)]
+        row: dict[str, Any] = {"batch_size": size, "draws": draws}
+        for i, (name, full) in enumerate(whole.items()):
+            row |= {f"{name}_{key}": value for key, value in _relative(np.stack([f[i] for f in found]), full).items()}
+        table.append(row)
+    return table
+
+
+def _relative(estimates: np.ndarray, full: np.ndarray) -> dict[str, float]:
+    """Bias and spread of estimates (draws, ...), relative to the norm of what they estimate."""
+    norm = np.linalg.norm(full)
+    mean = estimates.mean(axis=0)
+    spread = np.sqrt(np.sum(np.square(estimates - mean)) / (len(estimates) - 1))
+    return {
+        "bias": float(np.linalg.norm(mean - full) / norm),
+        "spread": float(spread / norm),
+        "bias_noise": float(spread / norm / np.sqrt(len(estimates))),
+    }

@@ -1,0 +1,90 @@
+"""Batches that hold whole groups."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from svgp_vae_tf.errors import DataError
+
+
+def whole_groups(
+    aux: Mapping[str, np.ndarray],
+    observations: np.ndarray,
+    groups_per_batch: int,
+    group: str = "group",
+    seed: int | None = None,
+) -> tf.data.Dataset:
+    """Batches (aux, observations) that hold whole groups, for `fit`, `evaluate` and `condition`.
+
+    Args:
+        aux: named arrays (n, ...), the ids among them. Of ids that are text, batches hold the places in their order.
+        observations: (n, ...).
+        groups_per_batch: groups in a batch, of equal sizes or not; the last batch may hold fewer.
+        group: the name of the ids, (n,).
+        seed: of the order of the groups, another one in each pass; None leaves them ascending. As everywhere in
+            `tf.data` the order depends on TensorFlow's global seed, too (`keras.utils.set_random_seed`).
+
+    Raises:
+        DataError: for arrays of different lengths, or without ids, or ids that cannot be told apart.
+    """
+    if groups_per_batch != int(groups_per_batch) or groups_per_batch < 1:
+        raise ValueError(f"groups_per_batch must be a whole number of at least 1, got {groups_per_batch}")
+    if not isinstance(aux, Mapping) or group not in aux:
+        held = ", ".join(aux) if isinstance(aux, Mapping) else type(aux).__name__
+        raise DataError(f"auxiliary data must be a dict with {group}, the ids of groups; got {held or 'nothing'}")
+    arrays = {name: np.atleast_1d(value) for name, value in aux.items()}
+    observed = np.atleast_1d(observations)
+    lengths = {name: len(value) for name, value in {**arrays, "observations": observed}.items()}
+    if len(set(lengths.values())) != 1 or not len(observed):
+        raise DataError(f"arrays must be of one length, not empty: {lengths}")
+    ids = checked_ids(arrays[group], group)
+    _, member = np.unique(ids, return_inverse=True)
+    arrays[group] = member if ids.dtype.kind not in "fiub" else ids
+    order, sizes = np.argsort(member, kind="stable"), np.bincount(member)
+    rows = tf.RaggedTensor.from_row_lengths(order, sizes)
+    names = tuple(arrays)
+
+    def take(members: np.ndarray) -> tuple[np.ndarray, ...]:
+        return (*(arrays[name][members] for name in names), observed[members])
+
+    def gather(chosen: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        members = tf.gather(rows, chosen).flat_values
+        # by NumPy, because TensorFlow would hold two copies of all arrays
+        types = [tf.as_dtype(array.dtype) for array in (*arrays.values(), observed)]
+        parts = tf.numpy_function(take, [members], types, stateful=False)
+        shapes = [(None, *array.shape[1:]) for array in (*arrays.values(), observed)]
+        *parts, batch = (tf.ensure_shape(part, shape) for part, shape in zip(parts, shapes, strict=True))
+        return dict(zip(names, parts, strict=True)), batch
+
+    groups = tf.data.Dataset.range(len(sizes))
+    if seed is not None:
+        groups = groups.shuffle(len(sizes), seed=seed)
+    options = tf.data.Options()
+    options.autotune.enabled = False  # its thread holds up the end of `fit`
+    return groups.batch(groups_per_batch).map(gather, num_parallel_calls=1).prefetch(2).with_options(options)
+
+
+def checked_ids(ids: Any, name: str) -> np.ndarray:
+    """Ids of rows, (n,): finite numbers that double precision tells apart, or text.
+
+    Raises:
+        DataError: naming what is wrong.
+    """
+    array = np.asarray(ids)
+    array = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+    if array.ndim != 1:
+        raise DataError(f"{name} must hold one id for each row, (n,), got shape {array.shape}")
+    if array.dtype.kind == "O":
+        if not all(isinstance(one, str) for one in array):
+            raise DataError(f"{name} holds ids that are neither all numbers nor all text; are some missing?")
+        array = array.astype(str)
+    if array.dtype.kind in "fiu":
+        if not np.isfinite(array).all():
+            raise DataError(f"{name} holds ids that are NaN or infinite")
+        if np.abs(array.astype(np.float64)).max(initial=0.0) >= 2.0**53:
+            raise DataError(f"{name} holds ids from 2**53 on, which cannot be told apart: give them as text")
+    elif array.dtype.kind not in "bUS":
+        raise DataError(f"{name} must hold numbers or text, got an array of {array.dtype}")
+    return array

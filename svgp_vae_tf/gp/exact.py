@@ -1,0 +1,54 @@
+"""Exact GP regression with one noise variance per datum: eq. 1 of the paper and log Z of eq. 2. O(n^3)."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from svgp_vae_tf.gp import gaussians, linalg
+
+
+class ExactPosterior(NamedTuple):
+    """The factors every question about the exact posterior needs; C = K_nn + diag(s2) = R R^T."""
+
+    chol: tf.Tensor
+    """R, shape (..., L, n, n)."""
+    whitened: tf.Tensor
+    """R^-1 y, shape (..., L, n)."""
+
+
+def posterior(k_nn: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> ExactPosterior:
+    """Condition on a latent data set.
+
+    Args:
+        k_nn: kernel among the data, shape (..., L or 1, n, n).
+        mean: y, shape (..., L, n).
+        variance: s2 > 0, shape (..., L, n).
+    """
+    noisy = k_nn + tf.linalg.diag(variance)
+    chol = linalg.cholesky(noisy, linalg.ROUNDING)
+    return ExactPosterior(chol, linalg.solve_lower_vector(chol, mean))
+
+
+def log_marginal_likelihood(q: ExactPosterior) -> tf.Tensor:
+    """log Z = log N(y | 0, K_nn + diag(s2)) per channel, shape (..., L)."""
+    n = tf.cast(tf.shape(q.whitened)[-1], q.whitened.dtype)
+    return -0.5 * (n * gaussians.LOG_2PI + linalg.sum_of_squares(q.whitened) + linalg.log_determinant(q.chol))
+
+
+def marginals(q: ExactPosterior, k_nr: tf.Tensor, k_diagonal: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Posterior mean and variance at single inputs, each (..., L, r).
+
+    Args:
+        q: conditioned posterior.
+        k_nr: kernel between data and new inputs, shape (..., L or 1, n, r).
+        k_diagonal: prior variance at the new inputs, shape (..., L or 1, r).
+    """
+    w = linalg.solve_lower(q.chol, k_nr)
+    mean = tf.linalg.matvec(w, q.whitened, transpose_a=True)
+    return mean, tf.maximum(k_diagonal - linalg.sum_of_squares(w, axis=-2), 0.0)
+
+
+def covariance(q: ExactPosterior, k_nr: tf.Tensor, k_full: tf.Tensor) -> tf.Tensor:
+    """Full posterior covariance at new inputs, shape (..., L, r, r)."""
+    w = linalg.solve_lower(q.chol, k_nr)
+    return k_full - tf.linalg.matmul(w, w, transpose_a=True)

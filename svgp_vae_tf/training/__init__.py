@@ -1,1 +1,0 @@
-"""What surrounds training: callbacks, figures, the alignment of latents with known truth."""

@@ -1,0 +1,113 @@
+"""Run folders: what a resumed run is checked for, and what a command says of errors."""
+
+import errno
+
+import keras
+import numpy as np
+import pytest
+
+from run_experiments.common import run_folder
+from run_experiments.common.run_folder import RunFolder, RunFolderError
+from svgp_vae_tf.optimizers import SOAP
+
+
+@pytest.fixture
+def folder(tmp_path) -> RunFolder:
+    return RunFolder(str(tmp_path))
+
+
+def test_other_settings_and_other_data_are_refused(folder):
+    digest = run_folder.digest(np.arange(3.0))
+    folder.start({"seed": 0}, data_digest=digest)
+    folder.start({"seed": 0}, data_digest=digest)
+    assert len(run_folder.read_json(folder.config)["sessions"]) == 2
+    with pytest.raises(RunFolderError, match="--seed=0, not 1"):
+        folder.start({"seed": 1}, data_digest=digest)
+    with pytest.raises(RunFolderError, match="trained on other data"):
+        folder.start({"seed": 0}, data_digest=run_folder.digest(np.arange(1.0, 4.0)))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "lacks epochs"),
+        ("step,mse\n4,0.5\n", "lacks epochs"),
+        ("step,mse\n4,0.5\n8\n", "lacks epochs"),
+        ("step,mse\n4,0.5\neight,0.4\n", "is not the history of a run"),
+        ("mse\n0.5\n", "is not the history of a run"),
+    ],
+)
+def test_a_history_that_does_not_go_with_the_checkpoint_is_named(folder, content, message):
+    if content is not None:
+        with open(folder.history, "w") as file:
+            file.write(content)
+    with pytest.raises(RunFolderError, match=message) as caught:
+        folder.check_history(8, ("mse",))
+    assert folder.history in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_runs_from_before_there_was_a_choice_have_adam(folder):
+    run_folder.write_json(folder.config, {"settings": {"epochs": 2}, "sessions": []})
+    folder.check_settings({"epochs": 2, "optimizer": "adam"})
+    with pytest.raises(RunFolderError, match="has --optimizer=adam, not soap"):
+        folder.check_settings({"epochs": 2, "optimizer": "soap"})
+
+
+def test_a_checkpoint_of_another_optimizer_is_refused(folder):
+    inputs, targets = np.ones((2, 4, 3))
+    trained, fresh = (keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(3)]) for _ in range(2))
+    trained.compile("adam", loss="mse")
+    trained.train_on_batch(inputs, targets)
+    trained.save_weights(folder.checkpoint)
+    fresh.compile(SOAP(), loss="mse")
+    fresh.optimizer.build(fresh.trainable_variables)
+    with pytest.warns(UserWarning, match="optimizer"), pytest.raises(RunFolderError, match="of another optimiser"):
+        folder.load_checkpoint(fresh)
+
+
+def test_a_history_that_goes_with_the_checkpoint_passes(folder):
+    folder.check_history(0)
+    with open(folder.history, "w") as file:
+        file.write("step,mse,eval_mse\n4,0.5,\n8,0.4,0.3\n12,0.3,0.2\n")  # the last row is of after the checkpoint
+    folder.check_history(8, ("mse",))
+
+
+def test_errors_of_files_name_them():
+    assert (
+        run_folder.one_line(PermissionError(errno.EACCES, "Permission denied", "x.npz")) == "x.npz: Permission denied"
+    )
+    assert run_folder.one_line(OSError(errno.ENOSPC, "no room for x")) == "no room for x"
+    assert run_folder.one_line(ValueError("a, not b")) == "a, not b"
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("python -m x --data=/a/b c.npz", "python -m x --data=b c.npz"),
+        ("python -m x --data /a/b/c.npz --y=1", "python -m x --data c.npz --y=1"),
+        ("python -m x --data=~/a/b/ --y=a/b", "python -m x --data=b --y=a/b"),
+        ("python -m x --rate=1/2", "python -m x --rate=1/2"),
+    ],
+)
+def test_commands_are_kept_without_folders_of_one_machine(command, expected):
+    assert run_folder.without_folders(command) == expected
+
+
+def test_a_result_says_where_it_came_from():
+    made_by = run_folder.provenance()
+    assert made_by["command"].startswith("python ") and made_by["processors"] >= 1
+    assert made_by["machine"]
+
+
+def test_numbers_that_are_not_finite_become_null(tmp_path):
+    path = str(tmp_path / "numbers.json")
+    run_folder.write_json(path, {"a": [1.5, float("nan")], "b": {"c": float("inf")}})
+    assert run_folder.read_json(path) == {"a": [1.5, None], "b": {"c": None}}
+
+
+def test_metrics_say_how_long_a_session_took(tmp_path):
+    folder = run_folder.RunFolder(str(tmp_path / "run"))
+    written = folder.write_metrics({"mse": 0.5})
+    assert run_folder.read_json(folder.metrics) == written
+    assert written["mse"] == 0.5
+    assert 0.0 < written["session_minutes"] < 1.0
