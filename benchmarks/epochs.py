@@ -93,7 +93,7 @@ def networks_alone(model: svgp.LatentModel, batch: tuple[Any, tf.Tensor]) -> Cal
     variables = [weight for network in networks for weight in network.trainable_weights]
     optimizer = type(model.optimizer)(1e-6, global_clipnorm=1.0)
     optimizer.build(variables)
-    flat = tf.reshape(observations, (-1, *observations.shape[model.leading_axes :]))
+    flat = tf.reshape(observations, (-1, *observations.shape[model.batch_rank :]))
 
     @tf.function
     def step() -> tf.Tensor:

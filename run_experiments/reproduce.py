@@ -172,7 +172,7 @@ def figure2(names: list[str], runs_dir: str) -> tuple[Any, dict[str, Any]]:
         if name in names:
             model = svgp.load_model(os.path.join(runs_dir, name, "model.keras"))
             inferred[label] = moving_ball.inferred_paths(model, test)
-            means = model.infer(test.times, test.frames).mean
+            means = model.posterior_latents(test.times, test.frames).mean
             rmse[name] = alignment.align(means, test.paths).rmse
             curved[name] = {d: alignment.polynomial_rmse(means, test.paths, d) for d in (1, 2, 3, 5)}
     return figures.trajectories(test.frames, test.paths, inferred), {

@@ -16,7 +16,7 @@ def sum_over_replicas(x: tf.Tensor) -> tf.Tensor:
     return context.all_reduce(tf.distribute.ReduceOp.SUM, x)
 
 
-def rows_of_this_replica(count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def local_rows(count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Where this replica's examples are in the global batch.
 
     Args:
@@ -34,7 +34,7 @@ def rows_of_this_replica(count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.reduce_sum(counts[: context.replica_id_in_sync_group]), tf.reduce_sum(counts)
 
 
-def of_all_replicas(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def gather_replicas(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """The rows of the global batch, on every replica; gradients flow through them.
 
     Args:
@@ -44,7 +44,7 @@ def of_all_replicas(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         All rows, (B, ...), and the places of this replica's among them, (b,), int32.
     """
     count = tf.shape(x)[0]
-    first, total = rows_of_this_replica(count)
+    first, total = local_rows(count)
     if num_replicas() == 1:
         return x, tf.range(count)
     around = tf.stack([first, total - first - count])

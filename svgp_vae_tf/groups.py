@@ -1,5 +1,7 @@
 """Earlier name of part of `svgp_vae_tf.features`."""
 
-from svgp_vae_tf.features import PooledFeatures, vectors_of, whole_groups
+from svgp_vae_tf.features import PooledFeatures, gather_groups, whole_groups
 
-__all__ = ["PooledFeatures", "vectors_of", "whole_groups"]
+vectors_of = gather_groups
+
+__all__ = ["PooledFeatures", "gather_groups", "vectors_of", "whole_groups"]

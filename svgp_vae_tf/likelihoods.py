@@ -30,7 +30,7 @@ class Likelihood(keras.layers.Layer):
         error = tf.square(self.mean(outputs) - tf.cast(observations, outputs.dtype))
         return tf.reduce_sum(self.log_prob(outputs, observations), within), tf.reduce_mean(error, within)
 
-    def check(self, observations: np.ndarray) -> None:
+    def validate_observations(self, observations: np.ndarray) -> None:
         """Raise DataError if observations cannot come from this likelihood."""
 
     def mean(self, outputs: tf.Tensor) -> tf.Tensor:
@@ -46,7 +46,7 @@ class Likelihood(keras.layers.Layer):
 class Bernoulli(Likelihood):
     """Binary observations, or values between 0 and 1; the decoder gives logits."""
 
-    def check(self, observations: np.ndarray) -> None:
+    def validate_observations(self, observations: np.ndarray) -> None:
         low, high = observations.min(), observations.max()
         if low < 0 or high > 1:
             raise DataError(

@@ -36,7 +36,7 @@ class Objective(keras.layers.Layer):
         """Loss per example, (batch,); with ``training`` the objective's own state goes on by one step."""
         raise NotImplementedError
 
-    def state(self) -> dict[str, tf.Tensor]:
+    def logs(self) -> dict[str, tf.Tensor]:
         """Numbers of the objective's own to report, by name."""
         return {}
 
@@ -148,7 +148,7 @@ class GECO(Objective):
         decay = self.decay * tf.convert_to_tensor(self._started)
         return decay * tf.convert_to_tensor(self._constraint) + (1.0 - decay) * mean
 
-    def state(self) -> dict[str, tf.Tensor]:
+    def logs(self) -> dict[str, tf.Tensor]:
         return {
             "constraint": tf.convert_to_tensor(self._constraint),
             "log_multiplier": tf.convert_to_tensor(self._log_multiplier),

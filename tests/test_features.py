@@ -14,19 +14,19 @@ PLACE = np.arange(12, dtype=np.float32).reshape(2, 3, 2) / 10.0
 
 
 def test_an_array_of_features_is_taken_as_it_is():
-    features = Features()(PLACE, leading=2)
+    features = Features()(PLACE, batch_rank=2)
     assert features.dtype == "float64"
     np.testing.assert_allclose(features, PLACE)
 
 
 def test_a_single_feature_needs_no_axis():
-    np.testing.assert_allclose(Features()(TIME, leading=2), TIME[..., np.newaxis])
-    np.testing.assert_allclose(Features()(TIME[0], leading=1), TIME[0][:, np.newaxis])
+    np.testing.assert_allclose(Features()(TIME, batch_rank=2), TIME[..., np.newaxis])
+    np.testing.assert_allclose(Features()(TIME[0], batch_rank=1), TIME[0][:, np.newaxis])
 
 
 @pytest.mark.parametrize("names", [["time", "place"], ["place", "time"], ["place"]])
 def test_named_columns_are_joined_in_the_order_of_the_names(names):
-    features = NamedColumns(names)({"place": PLACE, "other": TIME, "time": TIME}, leading=2)
+    features = NamedColumns(names)({"place": PLACE, "other": TIME, "time": TIME}, batch_rank=2)
     arrays = {"time": TIME[..., np.newaxis], "place": PLACE}
     np.testing.assert_allclose(features, np.concatenate([arrays[name] for name in names], axis=-1))
 

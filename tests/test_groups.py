@@ -191,7 +191,7 @@ def test_misuse_gets_one_line():
     with pytest.raises(svgp.DataError, match="an id for each"):
         features.pool(images, np.zeros(3))
     with pytest.raises(svgp.DataError, match="num_data"):
-        features.call(aux, leading=2)
+        features.call(aux, batch_rank=2)
     with pytest.raises(ValueError, match="built"):
         groups.PooledFeatures(keras.Sequential([keras.layers.Dense(2)]))
     with pytest.raises(ValueError, match="groups_per_batch"):
@@ -228,17 +228,17 @@ def test_text_ids_condition_and_predict_as_numbers_do():
         trained = model()
         trained.condition(named, images)
         trained.update(named, images)
-        found.append((trained.predict(named, verbose=0), trained.infer(named, images).variance))
+        found.append((trained.predict(named, verbose=0), trained.posterior_latents(named, images).variance))
     for number, name in zip(*found, strict=True):
         np.testing.assert_array_equal(number, name)
 
 
 def test_a_group_without_context_is_named():
     ids, vectors = np.array([1, 3]), np.array([[1.0], [3.0]])
-    np.testing.assert_array_equal(groups.vectors_of(np.array([3, 1, 3]), ids, vectors), [[3.0], [1.0], [3.0]])
+    np.testing.assert_array_equal(groups.gather_groups(np.array([3, 1, 3]), ids, vectors), [[3.0], [1.0], [3.0]])
     for wanted, named in (([1, 2], "1 group.* of them was pooled: 2"), ([4, 5, 6, 0], "4 group.*: 0, 4, 5, ...")):
         with pytest.raises(svgp.DataError, match=named):
-            groups.vectors_of(np.array(wanted), ids, vectors)
+            groups.gather_groups(np.array(wanted), ids, vectors)
 
 
 @pytest.mark.parametrize(

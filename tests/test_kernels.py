@@ -373,14 +373,14 @@ def test_bad_arguments_are_named_in_one_line(make, message):
         (lambda: TFPKernel("MaternFiveHalves", scales=[1.0]), "1 length scales for 3"),
     ],
 )
-@pytest.mark.parametrize("method", ["matrix", "diagonal", "check_features"])
+@pytest.mark.parametrize("method", ["matrix", "diagonal", "validate_features"])
 def test_features_that_do_not_fit_are_named_in_one_line(kernel, message, method, x):
-    arguments = {"matrix": (x, x), "diagonal": (x,), "check_features": (3,)}[method]
+    arguments = {"matrix": (x, x), "diagonal": (x,), "validate_features": (3,)}[method]
     with pytest.raises(ValueError, match=message) as error:
         getattr(kernel(), method)(*arguments)
     assert "\n" not in str(error.value)
 
 
 def test_an_unknown_number_of_features_is_not_an_error():
-    Linear(columns=[5]).check_features(None)
-    SquaredExponential([1.0, 2.0]).check_features(None)
+    Linear(columns=[5]).validate_features(None)
+    SquaredExponential([1.0, 2.0]).validate_features(None)

@@ -22,7 +22,7 @@ def test_the_loss_is_the_negative_beta_elbo(beta, expected):
 
 def test_the_default_is_the_evidence_lower_bound():
     np.testing.assert_allclose(ELBO()(TERMS), TERMS.kl - TERMS.log_likelihood)
-    assert ELBO().state() == {}
+    assert ELBO().logs() == {}
 
 
 @pytest.mark.parametrize("objective", [ELBO(0.25), GECO(0.05, 0.9, 10.0, (2.0, 20.0)), OriginalGECO(0.05)])
@@ -58,12 +58,12 @@ def test_the_constraint_and_the_multiplier_move_as_worked_out_by_hand():
     objective = GECO(0.02, initial_multiplier=1.0, multiplier_bounds=(1.0, 100.0))
     averages, used = [], []
     for mse in (0.12, 0.08, 0.05, 0.019):
-        used.append(np.exp(objective.state()["log_multiplier"]))
+        used.append(np.exp(objective.logs()["log_multiplier"]))
         objective(terms_of(mse), training=True)
-        averages.append(float(objective.state()["constraint"]))
+        averages.append(float(objective.logs()["constraint"]))
     np.testing.assert_allclose(averages, [0.1, 0.0996, 0.098904, 0.09790496], rtol=1e-5)
     np.testing.assert_allclose(used, [1, 1.1051709181, 1.2209142948, 1.3478409285], rtol=1e-6)
-    np.testing.assert_allclose(np.exp(objective.state()["log_multiplier"]), 1.4864771029, rtol=1e-6)
+    np.testing.assert_allclose(np.exp(objective.logs()["log_multiplier"]), 1.4864771029, rtol=1e-6)
 
 
 def test_the_loss_of_geco_weighs_the_kl_by_the_multiplier_before_the_step():
@@ -75,16 +75,16 @@ def test_the_loss_of_geco_weighs_the_kl_by_the_multiplier_before_the_step():
 
 def test_evaluation_leaves_the_state_alone():
     objective = GECO(0.02)
-    before = {name: float(value) for name, value in objective.state().items()}
+    before = {name: float(value) for name, value in objective.logs().items()}
     objective(terms_of(0.5), training=False)
-    assert {name: float(value) for name, value in objective.state().items()} == before
+    assert {name: float(value) for name, value in objective.logs().items()} == before
 
 
 def test_the_multiplier_stays_within_its_bounds():
     objective = GECO(0.02, decay=0.0, initial_multiplier=2.0, multiplier_bounds=(1.0, 4.0))
     for mse, expected in ((50.0, 4.0), (1e-9, 4.0 * np.exp(1e-9 - 0.02))):
         objective(terms_of(mse), training=True)
-        np.testing.assert_allclose(np.exp(objective.state()["log_multiplier"]), expected, rtol=1e-5)
+        np.testing.assert_allclose(np.exp(objective.logs()["log_multiplier"]), expected, rtol=1e-5)
 
 
 def test_the_multiplier_and_the_average_are_weights_that_are_saved():
@@ -97,7 +97,7 @@ def test_it_starts_as_the_elbo_with_noise_variance_at_the_tolerance_and_goes_no_
     for _ in range(3):
         np.testing.assert_allclose(objective(terms_of(0.12)), [0.09 + 2.0 / multiplier, 0.11 + 4.0 / multiplier], 1e-5)
         objective(terms_of(0.12), training=True)
-    assert float(objective.state()["log_multiplier"]) == pytest.approx(np.log(multiplier))
+    assert float(objective.logs()["log_multiplier"]) == pytest.approx(np.log(multiplier))
     for _ in range(300):
         objective(terms_of(0.011), training=True)
-    assert float(objective.state()["log_multiplier"]) < np.log(multiplier)
+    assert float(objective.logs()["log_multiplier"]) < np.log(multiplier)

@@ -70,20 +70,20 @@ def _gp_model(
     points = np.linspace(first, last, settings.num_inducing)[:, np.newaxis]
     if settings.bound == "original":
         prior = OriginalBallGP(
-            kernel, points, train_inducing_points=settings.train_inducing, inducing_unit=settings.inducing_unit,
+            kernel, points, train_inducing_points=settings.train_inducing, inducing_scale=settings.inducing_unit,
             jitter=settings.jitter,
         )  # fmt: skip
         return svgp.LatentModel(encoder, decoder, prior, **shared)
     return svgp.SVGPVAE(
         encoder, decoder, kernel=kernel, inducing_points=points, bound=settings.bound,
-        train_inducing_points=settings.train_inducing, inducing_unit=settings.inducing_unit, jitter=settings.jitter,
+        train_inducing_points=settings.train_inducing, inducing_scale=settings.inducing_unit, jitter=settings.jitter,
         **shared,
     )  # fmt: skip
 
 
 def test_rmse(model: svgp.LatentModel, test: data.Videos) -> float:
     """RMSE of the posterior means on test videos, see RMSE_DEFINITION."""
-    return alignment.align(model.infer(test.times, test.frames).mean, test.paths).rmse
+    return alignment.align(model.posterior_latents(test.times, test.frames).mean, test.paths).rmse
 
 
 def gp_numbers(model: svgp.LatentModel) -> dict[str, float]:
@@ -109,13 +109,13 @@ def lattice_figure(model: svgp.LatentModel, test: data.Videos) -> Any:
     line = np.linspace(-2.0, 2.0, 9)
     places = np.stack(np.meshgrid(line, line, indexing="ij"), axis=-1)
     means, _ = model.encode(data.render(places))
-    fit = alignment.align(model.infer(test.times, test.frames).mean, test.paths)
+    fit = alignment.align(model.posterior_latents(test.times, test.frames).mean, test.paths)
     return figures.lattice(places, fit(np.asarray(means)))
 
 
 def inferred_paths(model: svgp.LatentModel, test: data.Videos) -> tuple[np.ndarray, np.ndarray]:
     """Posterior means and covariances of the ball's place, mapped to world units."""
-    latents = model.infer(test.times, test.frames)
+    latents = model.posterior_latents(test.times, test.frames)
     fit = alignment.align(latents.mean, test.paths)
     return fit(latents.mean), fit.covariances(latents.variance)
 
@@ -202,7 +202,7 @@ def _report(
         if names:
             values = np.array([[row[name] for name in names] for row in history])
             figures.save(figures.lines_over_steps({"": {group: (steps, values)}}, ylabel), folder.figure(group))
-    fit = alignment.align(model.infer(test.times, test.frames).mean, test.paths)
+    fit = alignment.align(model.posterior_latents(test.times, test.frames).mean, test.paths)
     elbo = model.evaluate(test.times, test.frames, batch_size=50, verbose=0, return_dict=True)
     metrics = {
         "steps": callbacks.steps_done(model),

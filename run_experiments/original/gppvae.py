@@ -24,8 +24,8 @@ class OriginalGPPVAE(GPPVAE):
     `evaluate` reports the terms of `GPPVAE`.
     """
 
-    def hold(self, aux: Any, observations: Any) -> None:
-        super().hold(aux, observations)
+    def set_training_data(self, aux: Any, observations: Any) -> None:
+        super().set_training_data(aux, observations)
         features = self.features(self._all_data()[0]).numpy()
         if len(np.unique(features, axis=0)) < len(features):
             self._held = None

@@ -162,7 +162,7 @@ def run(
         with team.strategy.scope():
             model = build_model(settings, digits)
         if isinstance(model, svgp.GPPVAE):
-            model.hold(aux_of(digits.train), images_of(digits.train))
+            model.set_training_data(aux_of(digits.train), images_of(digits.train))
         folder = team.folder(output_dir, resume)
         digest = run_folder.digest(*sum(digits[:3], ()), digits.pca)
         folder.start(dataclasses.asdict(settings), data_digest=digest)

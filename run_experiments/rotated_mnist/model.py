@@ -116,7 +116,7 @@ def _model(
     gp: dict[str, Any] = {
         "kernel": kernel,
         "inducing_points": _inducing_points(settings, digits, kernel),
-        "inducing_unit": 1.0,
+        "inducing_scale": 1.0,
     }
     if settings.model == "svgpvae":
         return svgp.SVGPVAE(*parts, bound=settings.bound, **gp, **shared)

@@ -186,7 +186,7 @@ def epoch_seconds(runs: dict[str, Settings], rounds: int = 3) -> dict[str, float
         digits = rotated_mnist.load_data(settings)
         model = rotated_mnist_models.build_model(settings, digits)
         if isinstance(model, svgp.GPPVAE):
-            model.hold(rotated_mnist.aux_of(digits.train), rotated_mnist.images_of(digits.train))
+            model.set_training_data(rotated_mnist.aux_of(digits.train), rotated_mnist.images_of(digits.train))
         stream = iter(rotated_mnist.batches(settings, digits.train, settings.batch_size, 0))
         steps = -(-len(digits.train.images) // settings.batch_size)
         model.make_train_function()

@@ -74,7 +74,7 @@ def shown_to(model: svgp.SVGPVAE, some: Unseen) -> dict[str, np.ndarray]:
 
 def _aux(model: svgp.SVGPVAE, some: Unseen, poses: np.ndarray, characters: np.ndarray) -> dict[str, np.ndarray]:
     ids, styles = model.auxiliary.pool(some.context_images, some.context_characters)
-    return {"pose": poses.astype(np.float32), "style": features.vectors_of(characters, ids, styles)}
+    return {"pose": poses.astype(np.float32), "style": features.gather_groups(characters, ids, styles)}
 
 
 class Errors(NamedTuple):

@@ -54,7 +54,7 @@ def build_model(
         decoder,
         kernel=kernel_of(settings),
         inducing_points=inducing_points(vectors, styles, settings.inducing_per_pose, settings.seed),
-        inducing_unit=1.0,
+        inducing_scale=1.0,
         auxiliary=features.PooledFeatures(network, poses, group="character"),
         likelihood=likelihoods.Gaussian(settings.noise_stddev),
         variance_bounds=settings.variance_bounds,

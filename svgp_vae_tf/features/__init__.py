@@ -4,6 +4,6 @@ from svgp_vae_tf.features.base import Features
 from svgp_vae_tf.features.batches import whole_groups
 from svgp_vae_tf.features.columns import NamedColumns
 from svgp_vae_tf.features.gplvm import GPLVM
-from svgp_vae_tf.features.pooled import PooledFeatures, vectors_of
+from svgp_vae_tf.features.pooled import PooledFeatures, gather_groups
 
-__all__ = ["GPLVM", "Features", "NamedColumns", "PooledFeatures", "vectors_of", "whole_groups"]
+__all__ = ["GPLVM", "Features", "NamedColumns", "PooledFeatures", "gather_groups", "whole_groups"]

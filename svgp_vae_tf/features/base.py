@@ -14,7 +14,7 @@ from svgp_vae_tf.gp import linalg
 class Features(keras.layers.Layer):
     """Auxiliary data that are features already: an array (..., n, D), or (..., n) for a single feature."""
 
-    close_together: tuple[str, ...] = ()
+    allow_near_duplicates: tuple[str, ...] = ()
     """Names of arrays whose rows may lie closer together than single precision can tell."""
     ids: tuple[str, ...] = ()
     """Names of arrays that tell rows apart, as numbers or as text."""
@@ -24,23 +24,23 @@ class Features(keras.layers.Layer):
         super().__init__(**kwargs)
         self.built = True
 
-    def call(self, aux: Any, leading: int, training: bool = False) -> tf.Tensor:
-        """Features (..., n, D) of auxiliary data with ``leading`` axes before the features."""
+    def call(self, aux: Any, batch_rank: int, training: bool = False) -> tf.Tensor:
+        """Features (..., n, D) of auxiliary data with ``batch_rank`` axes before the features."""
         if isinstance(aux, Mapping):
             raise DataError(
                 f"auxiliary data are named ({', '.join(aux)}); give the model auxiliary=NamedColumns([...])"
             )
-        return as_columns(aux, leading)
+        return as_columns(aux, batch_rank)
 
     def prepare(self, aux: Any) -> Any:
         """Auxiliary data of a whole data set in a form that may be cut into chunks."""
         return aux
 
-    def check_batches(self, aux: Any) -> None:
+    def validate_batches(self, aux: Any) -> None:
         """Raise DataError if arrays must not be cut into batches at will, as Keras does."""
 
 
-def as_columns(array: Any, leading: int) -> tf.Tensor:
+def as_columns(array: Any, batch_rank: int) -> tf.Tensor:
     """An array (..., n, D), or (..., n) for a single column, as (..., n, D), float64."""
     tensor = tf.cast(tf.convert_to_tensor(array), linalg.DTYPE)
-    return tensor[..., tf.newaxis] if len(tensor.shape) == leading else tensor
+    return tensor[..., tf.newaxis] if len(tensor.shape) == batch_rank else tensor

@@ -22,13 +22,13 @@ class NamedColumns(Features):
         super().__init__(**kwargs)
         self.names = list(names)
 
-    def call(self, aux: Any, leading: int, training: bool = False) -> tf.Tensor:
+    def call(self, aux: Any, batch_rank: int, training: bool = False) -> tf.Tensor:
         if not isinstance(aux, Mapping):
             raise DataError(f"auxiliary data must be a dict with {', '.join(self.names)}, got {type(aux).__name__}")
         missing = [name for name in self.names if name not in aux]
         if missing:
             raise DataError(f"auxiliary data lack {', '.join(missing)}; they hold {', '.join(aux) or 'nothing'}")
-        return tf.concat([as_columns(aux[name], leading) for name in self.names], axis=-1)
+        return tf.concat([as_columns(aux[name], batch_rank) for name in self.names], axis=-1)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "names": self.names}

@@ -51,8 +51,8 @@ class GPLVM(Features):
         )  # fmt: skip
         self.vectors.assign(self.initial_vectors)
 
-    def call(self, aux: Any, leading: int, training: bool = False) -> tf.Tensor:
-        columns = (Features() if self.names is None else NamedColumns(self.names)).call(aux, leading)
+    def call(self, aux: Any, batch_rank: int, training: bool = False) -> tf.Tensor:
+        columns = (Features() if self.names is None else NamedColumns(self.names)).call(aux, batch_rank)
         width = columns.shape[-1]
         if not 0 <= self.id_column < width:
             raise DataError(f"auxiliary data have {width} column(s), but ids are expected in column {self.id_column}")

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from svgp_vae_tf.distribution import of_all_replicas
+from svgp_vae_tf.distribution import gather_replicas
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.features.base import Features, as_columns
 from svgp_vae_tf.features.batches import checked_ids
@@ -54,17 +54,17 @@ class PooledFeatures(Features):
             raise ValueError("the representation network must be built and give one vector (M,) per observation")
         self.network, self.others = network, others
         self.observations, self.group, self.pooled = observations, group, pooled
-        self.close_together = (observations, pooled)  # two groups may look alike
+        self.allow_near_duplicates = (observations, pooled)  # two groups may look alike
         self.ids = (group,)
 
-    def call(self, aux: Any, leading: int, training: bool = False) -> tf.Tensor:
+    def call(self, aux: Any, batch_rank: int, training: bool = False) -> tf.Tensor:
         self._check_names(aux)
-        if leading != 1:
+        if batch_rank != 1:
             raise DataError("pooled features are for one GP over a data set: give the model num_data=N")
-        own = as_columns(aux[self.pooled], leading) if self.pooled in aux else self._pool_batch(aux, training)
+        own = as_columns(aux[self.pooled], batch_rank) if self.pooled in aux else self._pool_batch(aux, training)
         if own.shape[-1] not in (None, self.network.output_shape[-1]):
             raise DataError(f"{self.pooled} has {own.shape[-1]} column(s), not {self.network.output_shape[-1]}")
-        return own if self.others is None else tf.concat([self.others.call(aux, leading, training), own], axis=-1)
+        return own if self.others is None else tf.concat([self.others.call(aux, batch_rank, training), own], axis=-1)
 
     def _check_names(self, aux: Any) -> None:
         wanted = f"{self.group} and {self.observations}, or {self.pooled}"
@@ -77,9 +77,9 @@ class PooledFeatures(Features):
         """The mean vector of each row's group, over the members in the batch of all replicas, (b, M)."""
         if tf.as_dtype(aux[self.group].dtype) == tf.string:
             raise DataError(f"{self.group} holds text: groups.whole_groups(...) makes numbers of it")
-        group, own = of_all_replicas(tf.cast(tf.reshape(aux[self.group], [-1]), linalg.DTYPE))
+        group, own = gather_replicas(tf.cast(tf.reshape(aux[self.group], [-1]), linalg.DTYPE))
         ids, member = tf.unique(group)
-        vectors, _ = of_all_replicas(self._vectors(aux[self.observations], training))
+        vectors, _ = gather_replicas(self._vectors(aux[self.observations], training))
         means = tf.math.unsorted_segment_mean(vectors, member, tf.size(ids))
         return tf.gather(means, tf.gather(member, own))
 
@@ -135,9 +135,9 @@ class PooledFeatures(Features):
         ids, vectors = self.pool(aux[self.observations], group)
         used = {self.observations} | ({self.group} if group.dtype.kind in "US" else set())  # none computes with text
         others = {name: value for name, value in aux.items() if name not in used}
-        return {**others, self.pooled: vectors_of(group, ids, vectors)}
+        return {**others, self.pooled: gather_groups(group, ids, vectors)}
 
-    def check_batches(self, aux: Any) -> None:
+    def validate_batches(self, aux: Any) -> None:
         if isinstance(aux, Mapping) and self.pooled not in aux:
             raise DataError("Keras would part groups between batches of arrays: give groups.whole_groups(...) instead")
 
@@ -153,7 +153,7 @@ class PooledFeatures(Features):
         return cls(**{**config, "network": restore(config["network"]), "others": restore(config["others"])})
 
 
-def vectors_of(wanted: np.ndarray, ids: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+def gather_groups(wanted: np.ndarray, ids: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     """The vector of the group of each row.
 
     Args:
@@ -167,7 +167,7 @@ def vectors_of(wanted: np.ndarray, ids: np.ndarray, vectors: np.ndarray) -> np.n
     Raises:
         DataError: naming groups that have no vector, for nothing was pooled of them.
 
-    >>> vectors_of(["b", "a", "b"], ["a", "b"], np.array([[1.0], [2.0]])).tolist()
+    >>> gather_groups(["b", "a", "b"], ["a", "b"], np.array([[1.0], [2.0]])).tolist()
     [[2.0], [1.0], [2.0]]
     """
     wanted, ids = np.asarray(wanted), np.asarray(ids)

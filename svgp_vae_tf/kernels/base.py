@@ -87,7 +87,7 @@ class Kernel(keras.layers.Layer):
     def matrix(self, x: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
         """Covariances k(x_i, z_j): (..., n, D) and (..., m, D) give (..., n, m)."""
         x, z = (tf.convert_to_tensor(value, linalg.DTYPE) for value in (x, z))
-        self.check_features(x.shape[-1])
+        self.validate_features(x.shape[-1])
         return self._matrix(x, z)
 
     def _matrix(self, x: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
@@ -101,13 +101,13 @@ class Kernel(keras.layers.Layer):
     def diagonal(self, x: tf.Tensor) -> tf.Tensor:
         """Prior variances k(x_i, x_i): (..., n, D) gives (..., n)."""
         x = tf.convert_to_tensor(x, linalg.DTYPE)
-        self.check_features(x.shape[-1])
+        self.validate_features(x.shape[-1])
         return self.psd_kernel().apply(x, x, example_ndims=1)
 
     def call(self, x: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
         return self.matrix(x, z)
 
-    def check_features(self, num_features: int | None) -> None:
+    def validate_features(self, num_features: int | None) -> None:
         """Raise ValueError if the kernel selects a column, or has a length scale, that the features lack."""
         if num_features is None:
             return
@@ -118,7 +118,7 @@ class Kernel(keras.layers.Layer):
                     f"column(s), numbered from 0"
                 )
 
-    def check_latents(self, num_latents: int) -> None:
+    def validate_latents(self, num_latents: int) -> None:
         """Raise ValueError if the kernel has parameters for another number of latent channels."""
         if self.num_latents not in (None, num_latents):
             raise ValueError(
@@ -187,8 +187,8 @@ class TFPKernel(Kernel):
         kernel = getattr(kernels, self.class_name)(**parameters, **constants)
         return kernel if scales is None else kernels.FeatureScaled(kernel, scale_diag=scales)
 
-    def check_features(self, num_features: int | None) -> None:
-        super().check_features(num_features)
+    def validate_features(self, num_features: int | None) -> None:
+        super().validate_features(num_features)
         seen = num_features if self.columns is None else len(self.columns)
         if self.scales is not None and seen is not None and len(self.scales) != seen:
             raise ValueError(

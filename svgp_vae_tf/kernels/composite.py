@@ -36,9 +36,9 @@ class _Composite(Kernel):
         """Parameters of all parts, as "index.name"."""
         return {f"{i}.{name}": value for i, k in enumerate(self.kernels) for name, value in k.parameters.items()}
 
-    def check_features(self, num_features: int | None) -> None:
+    def validate_features(self, num_features: int | None) -> None:
         for kernel in self.kernels:
-            kernel.check_features(num_features)
+            kernel.validate_features(num_features)
 
     def get_config(self) -> dict[str, Any]:
         config = {key: value for key, value in super().get_config().items() if key not in ("columns", "num_latents")}

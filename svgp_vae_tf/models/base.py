@@ -40,7 +40,7 @@ class LatentModel(replicas.ReplicaTrainer, PredictiveModel):
         with self.distribute_strategy.scope():
             super().compile(optimizer=optimizer, **kwargs)
             self.objective = ELBO() if objective is None else objective
-        self.check_replicas()
+        self.validate_replicas()
 
     def fit(self, x: Any = None, y: Any = None, **kwargs) -> keras.callbacks.History:
         """Train with Keras' `fit`.
@@ -57,7 +57,7 @@ class LatentModel(replicas.ReplicaTrainer, PredictiveModel):
         _refuse_weights(kwargs)
         x, y = self._checked(x, y, check_num_data=not kwargs.get("validation_split"))
         if checks.is_array_like(x):
-            self.prior.check_training(tuple(self.features(x).shape))
+            self.prior.validate_training(tuple(self.features(x).shape))
         elif isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # Keras' default only makes it warn that it cannot
         self.evidence.clear()
@@ -71,10 +71,10 @@ class LatentModel(replicas.ReplicaTrainer, PredictiveModel):
         finally:
             self.evidence.clear()  # a callback may have conditioned, with the weights of its time
 
-    def check_replicas(self) -> None:
-        super().check_replicas()
+    def validate_replicas(self) -> None:
+        super().validate_replicas()
         if self.num_replicas > 1:
-            self.prior.check_replicas()
+            self.prior.validate_replicas()
 
     def train_on_batch(self, *args, **kwargs) -> Any:
         """Keras' `train_on_batch`; like `fit` it clears the posterior."""
@@ -112,9 +112,9 @@ class LatentModel(replicas.ReplicaTrainer, PredictiveModel):
             if y is None:
                 raise checks.DataError("observations are missing: call with x=aux, y=observations")
             x, y = self._check_arrays(x, y, self.prior.num_data if check_num_data else None)
-            checks.check_resolution(x, self.leading_axes, self.auxiliary.close_together)
-            self.likelihood.check(y)
-            self.auxiliary.check_batches(x)
+            checks.check_resolution(x, self.batch_rank, self.auxiliary.allow_near_duplicates)
+            self.likelihood.validate_observations(y)
+            self.auxiliary.validate_batches(x)
             self.features(x)
             self._ensure_built(y.shape)
         return x, y
@@ -160,7 +160,7 @@ class LatentModel(replicas.ReplicaTrainer, PredictiveModel):
                 (self.elbo_tracker, terms.log_likelihood - terms.kl),
                 (self.mse_tracker, terms.mse),
             )
-            return {**self.get_metrics_result(), **(self.objective.state() if training else {})}
+            return {**self.get_metrics_result(), **(self.objective.logs() if training else {})}
 
         return tf.reduce_sum(losses) / _global_count(losses), update
 

@@ -98,7 +98,7 @@ class SVIGP(LatentModel):
 
     Args:
         decoder, kwargs: see `LatentModel`; ``variance_bounds`` has no effect.
-        kernel, inducing_points, num_data, train_inducing_points, inducing_unit: see `SparseGP`.
+        kernel, inducing_points, num_data, train_inducing_points, inducing_scale: see `SparseGP`.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class SVIGP(LatentModel):
         inducing_points: np.ndarray,
         num_data: int,
         train_inducing_points: bool = True,
-        inducing_unit: float | Sequence[float] | None = None,
+        inducing_scale: float | Sequence[float] | None = None,
         encoder: None = None,
         **kwargs,
     ) -> None:
@@ -117,11 +117,11 @@ class SVIGP(LatentModel):
             raise ValueError("the decoder must begin with keras.layers.Input((L,)): nothing else says what L is")
         prior = FreeFormGP(
             kernel, inducing_points, num_latents=int(decoder.input_shape[-1]), num_data=num_data,
-            train_inducing_points=train_inducing_points, inducing_unit=inducing_unit,
+            train_inducing_points=train_inducing_points, inducing_scale=inducing_scale,
         )  # fmt: skip
         super().__init__(encoder, decoder, prior, **kwargs)
 
     def _prior_config(self) -> dict[str, Any]:
         config = self.prior.get_config()
-        names = ("kernel", "inducing_points", "num_data", "train_inducing_points", "inducing_unit")
+        names = ("kernel", "inducing_points", "num_data", "train_inducing_points", "inducing_scale")
         return {name: config[name] for name in names}

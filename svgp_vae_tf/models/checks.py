@@ -38,7 +38,7 @@ def is_array_like(data: Any) -> bool:
 def check_arrays(
     aux: Any,
     observations: Any,
-    leading: int,
+    batch_rank: int,
     num_data: int | None = None,
     ids: Collection[str] = (),
 ) -> tuple[Any, Any]:
@@ -46,8 +46,8 @@ def check_arrays(
 
     Args:
         aux: an array or a dict of named arrays.
-        observations: an array with the same ``leading`` axes, or None where there are none (prediction).
-        leading: axes before features and observations: 2 for series, 1 for one data set.
+        observations: an array with the same ``batch_rank`` axes, or None where there are none (prediction).
+        batch_rank: axes before features and observations: 2 for series, 1 for one data set.
         num_data: the number of points the model was made for, or None.
         ids: names of arrays that may hold text.
 
@@ -59,29 +59,29 @@ def check_arrays(
     """
     named = dict(aux) if isinstance(aux, Mapping) else {"aux": aux}
     columns = {
-        name: np.asarray(value) if name in ids and _is_text(value) else _numeric(name, value, leading)
+        name: np.asarray(value) if name in ids and _is_text(value) else _numeric(name, value, batch_rank)
         for name, value in named.items()
     }
     if not columns:
         raise DataError("auxiliary data hold no array")
     first_name, first = next(iter(columns.items()))
     for name, array in columns.items():
-        _check_lengths(first_name, first, name, array, leading)
+        _check_lengths(first_name, first, name, array, batch_rank)
     checked = columns if isinstance(aux, Mapping) else first
     if observations is None:
         return checked, None
-    observed = _numeric("observations", observations, leading)
-    _check_lengths(first_name, first, "observations", observed, leading)
+    observed = _numeric("observations", observations, batch_rank)
+    _check_lengths(first_name, first, "observations", observed, batch_rank)
     if num_data is not None and len(first) != num_data:
         raise DataError(f"the model was made for num_data={num_data} points, but {len(first)} were given")
     return checked, observed
 
 
-def _check_lengths(name: str, array: np.ndarray, other_name: str, other: np.ndarray, leading: int) -> None:
-    if array.shape[:leading] != other.shape[:leading]:
-        axes = "length" if leading == 1 else "(series, points)"
+def _check_lengths(name: str, array: np.ndarray, other_name: str, other: np.ndarray, batch_rank: int) -> None:
+    if array.shape[:batch_rank] != other.shape[:batch_rank]:
+        axes = "length" if batch_rank == 1 else "(series, points)"
         raise DataError(
-            f"{name} and {other_name} differ in {axes}: {array.shape[:leading]} and {other.shape[:leading]}"
+            f"{name} and {other_name} differ in {axes}: {array.shape[:batch_rank]} and {other.shape[:batch_rank]}"
         )
 
 
@@ -138,16 +138,16 @@ def _is_text(value: Any) -> bool:
     return not isinstance(value, tf.Tensor) and np.asarray(value).dtype.kind in "OSU"
 
 
-def _numeric(name: str, value: Any, leading: int) -> np.ndarray:
+def _numeric(name: str, value: Any, batch_rank: int) -> np.ndarray:
     try:
         array = np.asarray(value)
     except ValueError as error:
         raise DataError(f"{name} cannot be read as one array: are the parts of unequal length?") from error
     if array.dtype.kind not in "fiub":
         raise DataError(f"{name} must hold numbers, got an array of {array.dtype}")
-    if array.ndim < leading:
-        raise DataError(f"{name} needs at least {leading} axes ({'series, points' if leading == 2 else 'points'}), "
-                        f"got shape {array.shape}")  # fmt: skip
+    if array.ndim < batch_rank:
+        axes = "series, points" if batch_rank == 2 else "points"
+        raise DataError(f"{name} needs at least {batch_rank} axes ({axes}), got shape {array.shape}")
     if array.size == 0:
         raise DataError(f"{name} is empty: shape {array.shape}")
     if array.dtype.kind == "f":
@@ -158,20 +158,20 @@ def _numeric(name: str, value: Any, leading: int) -> np.ndarray:
     return array
 
 
-def check_resolution(aux: Any, leading: int, close_together: Collection[str] = ()) -> None:
+def check_resolution(aux: Any, batch_rank: int, allow_near_duplicates: Collection[str] = ()) -> None:
     """Refuse inputs that would run together in single precision, in which Keras' `fit` hands floats on.
 
     Args:
         aux: a checked array, or named ones.
-        leading: see `check_arrays`.
-        close_together: names of arrays whose rows need not differ.
+        batch_rank: see `check_arrays`.
+        allow_near_duplicates: names of arrays whose rows need not differ.
 
     Raises:
         DataError: naming the array and the column.
     """
     for name, array in (dict(aux) if isinstance(aux, Mapping) else {"aux": aux}).items():
-        if name not in close_together and array.dtype.kind == "f":
-            _check_columns(name, array.reshape(-1, 1 if array.ndim == leading else array.shape[-1]))
+        if name not in allow_near_duplicates and array.dtype.kind == "f":
+            _check_columns(name, array.reshape(-1, 1 if array.ndim == batch_rank else array.shape[-1]))
 
 
 def _check_columns(name: str, columns: np.ndarray) -> None:

@@ -78,7 +78,7 @@ class LatentCore(keras.Model):
     # ---- networks and latents ----
 
     @property
-    def leading_axes(self) -> int:
+    def batch_rank(self) -> int:
         """Axes before features and observations: 2 for series (series, points), 1 for one data set (points)."""
         return 2 if self.prior.num_data is None else 1
 
@@ -88,8 +88,8 @@ class LatentCore(keras.Model):
         """The latent data set: means y~ and bounded variances s2, each (..., n, L), float64; None without encoder."""
         if self.encoder is None:
             return None, None
-        leading = tf.shape(observations)[: self.leading_axes]
-        event = observations.shape[self.leading_axes :]
+        leading = tf.shape(observations)[: self.batch_rank]
+        event = observations.shape[self.batch_rank :]
         if None in event and self.built:  # a data set may not know
             event = self._observation_shape
         inputs = self._network_inputs(tf.reshape(observations, [-1, *event]), features)
@@ -115,12 +115,12 @@ class LatentCore(keras.Model):
     def features(self, aux: Any, training: bool = False) -> tf.Tensor:
         """Features of auxiliary data, (..., n, D), float64."""
         # not through `__call__`, which wraps the one line of an error into several
-        features = self.auxiliary.call(aux, self.leading_axes, training)
-        if len(features.shape) != self.leading_axes + 1:
+        features = self.auxiliary.call(aux, self.batch_rank, training)
+        if len(features.shape) != self.batch_rank + 1:
             raise checks.DataError(
-                f"auxiliary data give features of shape {tuple(features.shape)}; they need {self.leading_axes + 1} axes"
+                f"auxiliary data give features of shape {tuple(features.shape)}; they need {self.batch_rank + 1} axes"
             )
-        self.prior.check(tuple(features.shape))
+        self.prior.validate_features(tuple(features.shape))
         width = self.prior.num_features
         if features.shape[-1] is None and width is not None:  # a kernel would broadcast another width
             message = f"auxiliary data do not give {width} features, as many as the prior has"
@@ -146,7 +146,7 @@ class LatentCore(keras.Model):
         """Both terms of the ELBO for a batch, with one latent sample."""
         features = self.features(aux, training)
         if training:
-            self.prior.check_training(tuple(features.shape))
+            self.prior.validate_training(tuple(features.shape))
         q = self._posterior(features, *self.encode(observations, training, features), training)
         outputs = self.decode(self.sample_latents(q.mean, q.variance), training, features)
         return self._terms(outputs, observations, q.kl)
@@ -161,12 +161,12 @@ class LatentCore(keras.Model):
 
     def _ensure_batches(self, observations_shape: tuple[int | None, ...]) -> None:
         """`_ensure_built` by the observations of a data set, which must come in batches."""
-        if self.built and len(observations_shape) < self.leading_axes + len(self._observation_shape):
+        if self.built and len(observations_shape) < self.batch_rank + len(self._observation_shape):
             raise checks.DataError("the data set gives single examples, not batches: call .batch(...) on it")
         self._ensure_built(observations_shape)
 
     def _ensure_built(self, observations_shape: tuple[int | None, ...]) -> None:
-        event = tuple(observations_shape[self.leading_axes :])
+        event = tuple(observations_shape[self.batch_rank :])
         if not self.built:
             self._finish_build(event)
         expected = self._observation_shape
@@ -184,7 +184,7 @@ class LatentCore(keras.Model):
         expected = _event_shape(self.decoder, (self.num_latents,))[-1]
         if expected != self.num_latents:
             raise ValueError(f"there are {self.num_latents} latents, but the decoder takes {expected}")
-        self.prior.check_latents(self.num_latents)
+        self.prior.validate_latents(self.num_latents)
         given = _output_shape(self.decoder, (self.num_latents,))
         if None not in given and None not in event and given != tuple(event):
             raise ValueError(f"the decoder gives outputs of shape {given}, but observations have shape {tuple(event)}")
@@ -195,7 +195,7 @@ class LatentCore(keras.Model):
         return {"observation_shape": list(self._observation_shape)} if self.built else None
 
     def build_from_config(self, config: dict[str, Any]) -> None:
-        self._ensure_built((None,) * self.leading_axes + tuple(config["observation_shape"]))
+        self._ensure_built((None,) * self.batch_rank + tuple(config["observation_shape"]))
 
     def get_config(self) -> dict[str, Any]:
         parts = {key: getattr(self, key) for key in ("encoder", "decoder", "likelihood", "auxiliary")}

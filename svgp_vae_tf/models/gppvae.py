@@ -26,8 +26,8 @@ class GPPVAE(LatentModel):
 
     At each step all N data are encoded for the sums the prior needs; the gradient then comes from a mini-batch, by a
     Taylor expansion in these sums (`math.low_rank`). The data must therefore be at hand: `fit` with arrays holds them,
-    a `tf.data.Dataset` needs a call of `hold` before. The sums are made with the encoder as it predicts, so they are
-    those of the batches for encoders without dropout and batch normalisation. For staged training give networks that
+    a `tf.data.Dataset` needs a call of `set_training_data` before. The sums are made with the encoder as it predicts,
+    so they are those of the batches for encoders without dropout and batch normalisation. For staged training give networks that
     are trained, and freeze them.
 
     In training `kl` is the divergence of all data, per datum; in `evaluate` that of each batch by itself.
@@ -57,7 +57,7 @@ class GPPVAE(LatentModel):
         super().__init__(encoder, decoder, prior, **kwargs)
         self._held: tuple[Any, tf.Tensor] | None = None
 
-    def hold(self, aux: Any, observations: Any) -> None:
+    def set_training_data(self, aux: Any, observations: Any) -> None:
         """Keep all training data at hand, in the place of any before. They are not saved with the model.
 
         Args:
@@ -73,8 +73,8 @@ class GPPVAE(LatentModel):
         self._held = tree.map_structure(checks.in_keras_floats, (aux, observations))
         self.train_function = None  # a compiled step knows the data of its time
 
-    def check_replicas(self) -> None:
-        super().check_replicas()
+    def validate_replicas(self) -> None:
+        super().validate_replicas()
         if self.num_replicas > 1:
             raise ValueError("GPPVAE encodes all data at each step, so replicas would share no work: use one device")
 
@@ -82,7 +82,7 @@ class GPPVAE(LatentModel):
         if checks.is_array_like(x) and y is not None:
             if kwargs.get("validation_split"):
                 raise DataError("the prior is over all data: give validation_data in the place of validation_split")
-            self.hold(x, y)
+            self.set_training_data(x, y)
         self._all_data()
         return super().fit(x, y, **kwargs)
 
@@ -92,7 +92,9 @@ class GPPVAE(LatentModel):
 
     def _all_data(self) -> tuple[Any, tf.Tensor]:
         if self._held is None:
-            raise DataError("GPPVAE needs all of its training data at each step: call hold(aux, observations) first")
+            raise DataError(
+                "GPPVAE needs all of its training data at each step: call set_training_data(aux, observations) first"
+            )
         return self._held
 
     def _posterior(

@@ -128,7 +128,7 @@ class PredictiveModel(LatentCore):
 
     # ---- latents and observations at the data themselves ----
 
-    def infer(self, aux: Any, observations: Any, batch_size: int | None = None) -> LatentMoments:
+    def posterior_latents(self, aux: Any, observations: Any, batch_size: int | None = None) -> LatentMoments:
         """Posterior of the latents at observed points.
 
         For series, each given its own points alone. For one GP over a data set, given the conditioned data.
@@ -139,9 +139,9 @@ class PredictiveModel(LatentCore):
         return LatentMoments(np.concatenate([q.mean for q in parts]), np.concatenate([q.variance for q in parts]))
 
     def reconstruct(self, aux: Any, observations: Any, batch_size: int | None = None) -> np.ndarray:
-        """Mean observations at the posterior mean of the latents of observed points (see `infer`)."""
+        """Mean observations at the posterior mean of the latents of observed points (see `posterior_latents`)."""
         size = self._chunk(batch_size)
-        mean = self.infer(aux, observations, batch_size).mean
+        mean = self.posterior_latents(aux, observations, batch_size).mean
         aux = self._checked_aux(aux)
         parts = []
         for start in range(0, len(mean), size):
@@ -231,7 +231,7 @@ class PredictiveModel(LatentCore):
 
     def _check_arrays(self, aux: Any, observations: Any, num_data: int | None = None) -> tuple[Any, Any]:
         """`checks.check_arrays` for this model."""
-        return checks.check_arrays(aux, observations, self.leading_axes, num_data, self.auxiliary.ids)
+        return checks.check_arrays(aux, observations, self.batch_rank, num_data, self.auxiliary.ids)
 
     def _checked_aux(self, aux: Any) -> Any:
         """Auxiliary data as arrays, checked, that may be cut into chunks."""

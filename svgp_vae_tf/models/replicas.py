@@ -31,7 +31,7 @@ _LOST = (
 class ReplicaTrainer(keras.Model):
     """What differs from Keras' training when a model was built in the scope of a strategy with several replicas."""
 
-    leading_axes: int
+    batch_rank: int
     seed: int
     train_function: Any
     test_function: Any
@@ -74,7 +74,7 @@ class ReplicaTrainer(keras.Model):
             with self.distribute_strategy.scope():
                 self.optimizer.build(self.trainable_variables)
 
-    def check_replicas(self) -> None:
+    def validate_replicas(self) -> None:
         """Raise ValueError for settings that several replicas cannot share."""
         if self.num_replicas == 1:
             return
@@ -131,7 +131,7 @@ class ReplicaTrainer(keras.Model):
     ) -> tuple[Any, int | None]:
         """Distributed data and the steps of an epoch; ``batch_size`` and ``steps`` name arguments of Keras'."""
         if checks.is_array_like(x):
-            x, y = checks.check_arrays(x, y, self.leading_axes)
+            x, y = checks.check_arrays(x, y, self.batch_rank)
             x = as_dataset(x, y, kwargs.get(batch_size), shuffle, self.seed)
         return split(x, self.distribute_strategy, kwargs.get(steps))
 

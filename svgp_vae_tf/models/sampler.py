@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from svgp_vae_tf.distribution import num_replicas, rows_of_this_replica
+from svgp_vae_tf.distribution import local_rows, num_replicas
 
 
 @keras.saving.register_keras_serializable(package="svgp_vae_tf")
@@ -46,7 +46,7 @@ class LatentSampler(keras.layers.Layer):
         if num_replicas() == 1:
             return draw(shape, seed=self.generator, **kwargs)
         count, *rest = tf.unstack(tf.convert_to_tensor(shape))
-        first, total = rows_of_this_replica(count)
+        first, total = local_rows(count)
         return draw(tf.stack([total, *rest]), seed=self.generator, **kwargs)[first : first + count]
 
     def save_own_variables(self, store: Any) -> None:

@@ -23,7 +23,7 @@ class SVGPVAE(LatentModel):
         bound: "hensman" or "titsias", see `SparseGP`.
         num_data: N for one GP over a data set; None for a GP per series.
         train_inducing_points: whether `fit` moves them.
-        inducing_unit: the unit in which the optimiser sees them, see `SparseGP`.
+        inducing_scale: the unit in which the optimiser sees them, see `SparseGP`.
         jitter: on the diagonal of K_mm, relative to its mean.
         kwargs: likelihood, auxiliary, variance_bounds, seed: see `LatentModel`.
 
@@ -52,14 +52,14 @@ class SVGPVAE(LatentModel):
         bound: str = "hensman",
         num_data: int | None = None,
         train_inducing_points: bool = True,
-        inducing_unit: float | Sequence[float] | None = None,
+        inducing_scale: float | Sequence[float] | None = None,
         jitter: float = linalg.JITTER,
         **kwargs,
     ) -> None:
-        prior = SparseGP(kernel, inducing_points, bound, num_data, train_inducing_points, inducing_unit, jitter)
+        prior = SparseGP(kernel, inducing_points, bound, num_data, train_inducing_points, inducing_scale, jitter)
         super().__init__(encoder, decoder, prior, **kwargs)
 
     def _prior_config(self) -> dict[str, Any]:
         config = self.prior.get_config()
-        names = ("kernel", "inducing_points", "bound", "num_data", "train_inducing_points", "inducing_unit", "jitter")
+        names = ("kernel", "inducing_points", "bound", "num_data", "train_inducing_points", "inducing_scale", "jitter")
         return {name: config[name] for name in names}

@@ -85,13 +85,13 @@ class Prior(keras.layers.Layer):
         """How wide features must be; None where any width will do, or `check` alone can tell."""
         return None
 
-    def check(self, features_shape: tuple[int | None, ...]) -> None:
+    def validate_features(self, features_shape: tuple[int | None, ...]) -> None:
         """Raise ValueError if features of this shape cannot be used."""
 
-    def check_training(self, features_shape: tuple[int | None, ...]) -> None:
+    def validate_training(self, features_shape: tuple[int | None, ...]) -> None:
         """Raise ValueError if features of this shape cannot be trained on."""
 
-    def check_replicas(self) -> None:
+    def validate_replicas(self) -> None:
         """Raise ValueError if the posterior of a batch cannot be had from parts of it on several replicas."""
 
     @property
@@ -99,7 +99,7 @@ class Prior(keras.layers.Layer):
         """How many points must be predicted at a time for the work that any number of them takes not to prevail."""
         return 1
 
-    def check_latents(self, num_latents: int) -> None:
+    def validate_latents(self, num_latents: int) -> None:
         """Raise ValueError if the prior is not for this number of latent channels."""
 
     def get_config(self) -> dict[str, Any]:

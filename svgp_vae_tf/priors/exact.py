@@ -72,15 +72,15 @@ class ExactGP(Prior):
         mean, _ = exact_posterior.marginals(q, k_nr, self.kernel.diagonal(new))
         return channels_last(mean), exact_posterior.covariance(q, k_nr, self.kernel.matrix(new, new))
 
-    def check(self, features_shape: tuple[int | None, ...]) -> None:
-        self.kernel.check_features(features_shape[-1])
+    def validate_features(self, features_shape: tuple[int | None, ...]) -> None:
+        self.kernel.validate_features(features_shape[-1])
 
-    def check_replicas(self) -> None:
+    def validate_replicas(self) -> None:
         if self.num_data is not None:
             raise ValueError("an exact GP over a data set cannot be split over replicas; use a sparse one")
 
-    def check_latents(self, num_latents: int) -> None:
-        self.kernel.check_latents(num_latents)
+    def validate_latents(self, num_latents: int) -> None:
+        self.kernel.validate_latents(num_latents)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "kernel": keras.saving.serialize_keras_object(self.kernel)}

@@ -34,7 +34,7 @@ class GroupAverage(StandardNormal):
         with tf.control_dependencies([self._groups(features)]):  # which checks them
             return super().call(features, tf.identity(mean), variance)
 
-    def check(self, features_shape: tuple[int | None, ...]) -> None:
+    def validate_features(self, features_shape: tuple[int | None, ...]) -> None:
         width, conditions = features_shape[-1], self.num_conditions
         if width is not None and conditions is not None and width != 1 + conditions:
             raise DataError(f"auxiliary data have {width} column(s), not a group and {conditions} condition(s)")

@@ -51,7 +51,7 @@ class LowRankGP(Prior):
             raise ValueError(f"noise_variance must be positive and finite, got {noise_variance}")
         self.num_object_features = num_object_features
         self.kernel = kernel
-        self.kernel.check_features(self.views.shape[1])
+        self.kernel.validate_features(self.views.shape[1])
         self.initial_noise_variance = float(noise_variance)
         self._log_alpha = self.add_weight(
             name="log_noise_variance", shape=(), dtype="float64",
@@ -128,7 +128,7 @@ class LowRankGP(Prior):
             low_rank.Sums(*evidence.arrays), self.noise_variance, self.factor(features), k_new
         )
 
-    def check(self, features_shape: tuple[int | None, ...]) -> None:
+    def validate_features(self, features_shape: tuple[int | None, ...]) -> None:
         num_features, columns = features_shape[-1], self.views.shape[1]
         if num_features is not None and num_features <= columns:
             raise ValueError(f"features need {columns} view column(s) and object columns, but there are {num_features}")
@@ -139,7 +139,7 @@ class LowRankGP(Prior):
                 f"{objects} make {columns + objects}"
             )
 
-    def check_latents(self, num_latents: int) -> None:
+    def validate_latents(self, num_latents: int) -> None:
         if self.kernel.num_latents not in (None, 1):
             raise ValueError("channels share one kernel here; leave out num_latents")
 

@@ -28,8 +28,8 @@ class SparseGP(Prior):
             set only if the batch is all of it).
         num_data: see `Prior`; scales the statistics of a mini-batch by N/b.
         train_inducing_points: whether `fit` moves them.
-        inducing_unit: the optimiser sees the points in this unit, a number or one per feature, so that a learning
-            rate of r moves them by about ``r * inducing_unit`` per step; None takes their spread at the start.
+        inducing_scale: the optimiser sees the points in this unit, a number or one per feature, so that a learning
+            rate of r moves them by about ``r * inducing_scale`` per step; None takes their spread at the start.
         jitter: added to the diagonal of K_mm, relative to its mean.
 
     Raises:
@@ -43,7 +43,7 @@ class SparseGP(Prior):
         bound: str = "hensman",
         num_data: int | None = None,
         train_inducing_points: bool = True,
-        inducing_unit: float | Sequence[float] | None = None,
+        inducing_scale: float | Sequence[float] | None = None,
         jitter: float = linalg.JITTER,
         **kwargs,
     ) -> None:
@@ -57,18 +57,18 @@ class SparseGP(Prior):
         self.jitter = float(jitter)
         self.train_inducing_points = train_inducing_points
         self.initial_inducing_points = points
-        self.inducing_unit = _unit(points, inducing_unit)
+        self.inducing_scale = _unit(points, inducing_scale)
         self._raw_points = self.add_weight(
             name="inducing_points", shape=points.shape, initializer="zeros", dtype="float64",
             trainable=train_inducing_points,
         )  # fmt: skip
-        self._raw_points.assign(points / self.inducing_unit)
-        kernel.check_features(points.shape[-1])
+        self._raw_points.assign(points / self.inducing_scale)
+        kernel.validate_features(points.shape[-1])
 
     @property
     def inducing_points(self) -> tf.Tensor:
         """Where the inducing points are, (m, D) or (L, m, D)."""
-        return tf.convert_to_tensor(self._raw_points) * self.inducing_unit
+        return tf.convert_to_tensor(self._raw_points) * self.inducing_scale
 
     def _latent_inducing_points(self) -> tf.Tensor:
         """Inducing points with a latent axis, (L or 1, m, D)."""
@@ -170,17 +170,17 @@ class SparseGP(Prior):
     def num_features(self) -> int:
         return int(self.initial_inducing_points.shape[-1])
 
-    def check(self, features_shape: tuple[int | None, ...]) -> None:
+    def validate_features(self, features_shape: tuple[int | None, ...]) -> None:
         given, width = features_shape[-1], self.num_features
         if given is not None and given != width:
             raise ValueError(f"inducing points have {width} feature(s), but auxiliary data give {given}")
 
-    def check_training(self, features_shape: tuple[int | None, ...]) -> None:
+    def validate_training(self, features_shape: tuple[int | None, ...]) -> None:
         num_inputs, m = features_shape[-2], self.inducing_points.shape[-2]
         if self.num_data is None and not self.train_inducing_points and num_inputs is not None and m > num_inputs:
             raise ValueError(f"{m} fixed inducing points are more than the {num_inputs} points of a series")
 
-    def check_replicas(self) -> None:
+    def validate_replicas(self) -> None:
         if self.bound == "titsias" and self.num_data is not None:
             raise ValueError("the titsias bound of one GP over a data set cannot be split over replicas; use hensman")
 
@@ -188,8 +188,8 @@ class SparseGP(Prior):
     def least_chunk(self) -> int:
         return 1 if self.num_data is None else int(self.inducing_points.shape[-2])  # against factors of m x m matrices
 
-    def check_latents(self, num_latents: int) -> None:
-        self.kernel.check_latents(num_latents)
+    def validate_latents(self, num_latents: int) -> None:
+        self.kernel.validate_latents(num_latents)
         shape = self.inducing_points.shape
         if len(shape) == 3 and shape[0] not in (1, num_latents):
             raise ValueError(f"inducing points are for {shape[0]} latents, but there are {num_latents}")
@@ -201,7 +201,7 @@ class SparseGP(Prior):
             "inducing_points": self.initial_inducing_points.tolist(),
             "bound": self.bound,
             "train_inducing_points": self.train_inducing_points,
-            "inducing_unit": self.inducing_unit.tolist(),
+            "inducing_scale": self.inducing_scale.tolist(),
             "jitter": self.jitter,
         }
 
@@ -227,5 +227,5 @@ def _unit(points: np.ndarray, unit: float | Sequence[float] | None) -> np.ndarra
         return np.where(spread > 0, spread, 1.0)
     values = np.broadcast_to(np.asarray(unit, dtype=np.float64), points.shape[-1:])
     if not (np.isfinite(values).all() and (values > 0).all()):
-        raise ValueError(f"inducing_unit must be positive and finite, got {unit}")
+        raise ValueError(f"inducing_scale must be positive and finite, got {unit}")
     return values

@@ -46,7 +46,7 @@ class FreeFormGP(SparseGP):
             raise ValueError("a free q(u) has one bound, that of eq. 8; leave out `bound`")
         super().__init__(kernel, inducing_points, num_data=num_data, **kwargs)
         self.num_latents = int(num_latents)
-        super().check_latents(self.num_latents)
+        super().validate_latents(self.num_latents)
         shape = (self.num_latents, self.initial_inducing_points.shape[-2])
         options: dict[str, Any] = {"initializer": "zeros", "dtype": "float64", "trainable": True}
         self._mean = self.add_weight(name="free_mean", shape=shape, **options)
@@ -125,8 +125,8 @@ class FreeFormGP(SparseGP):
         mean, _ = free_form.marginals(self.free_posterior, v, k_diagonal)
         return channels_last(mean), free_form.covariance(self.free_posterior, v, self.kernel.matrix(x, x))
 
-    def check_latents(self, num_latents: int) -> None:
-        super().check_latents(num_latents)
+    def validate_latents(self, num_latents: int) -> None:
+        super().validate_latents(num_latents)
         if num_latents != self.num_latents:
             raise ValueError(f"the prior has num_latents={self.num_latents}, but there are {num_latents} latents")
 

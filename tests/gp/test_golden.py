@@ -294,7 +294,7 @@ def test_gradients_of_the_objective_agree(case):
     log_length_scale, log_amplitude, points = tape.gradient(value, sources)
     assert float(log_length_scale / case["length_scale"]) == pytest.approx(float(case["obj_geco0_g_ls"]), rel=TOLERANCE)
     assert float(log_amplitude / case["amplitude"]) == pytest.approx(float(case["obj_geco0_g_amp"]), rel=TOLERANCE)
-    assert deviation(points / prior.inducing_unit, case["obj_geco0_g_Z"][:, 1:]) < TOLERANCE
+    assert deviation(points / prior.inducing_scale, case["obj_geco0_g_Z"][:, 1:]) < TOLERANCE
 
 
 def original_form(case, prior: priors.SparseGP, jitter: float) -> dict[str, tf.Tensor]:
@@ -352,13 +352,13 @@ def geco_gradients(case, terms, prior: priors.SparseGP) -> list[tf.Tensor]:
     with tf.GradientTape() as tape:
         loss = geco_step(case, terms(case, prior))[1]
     log_length_scale, log_amplitude, points = tape.gradient(loss, sources)
-    return [log_length_scale / case["length_scale"], log_amplitude / case["amplitude"], points / prior.inducing_unit]
+    return [log_length_scale / case["length_scale"], log_amplitude / case["amplitude"], points / prior.inducing_scale]
 
 
 def test_geco_objective_agrees(case):
     values = objective(case, random_prior(case, 0))
     geco, loss = geco_step(case, values)
-    average, multiplier = (float(geco.state()[name]) for name in ("constraint", "log_multiplier"))
+    average, multiplier = (float(geco.logs()[name]) for name in ("constraint", "log_multiplier"))
     assert average == pytest.approx(float(case["obj_geco1_C_ma"]), rel=TOLERANCE)
     assert np.exp(multiplier) == pytest.approx(float(case["obj_geco1_lagrange"]), rel=TOLERANCE)
     constraint = float(values["recon"]) / len(case["img"]) - 0.02  # the original reports lambda C, with c's gradient

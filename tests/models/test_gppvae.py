@@ -47,7 +47,7 @@ def close(one, two) -> None:
 
 def test_the_divergence_and_its_gradients_over_batches_are_those_of_the_exact_prior():
     model = make()
-    model.hold(AUX, VALUES)
+    model.set_training_data(AUX, VALUES)
     variables = [w for w in model.trainable_weights if w.path not in {d.path for d in model.decoder.weights}]
     with tf.GradientTape() as tape:
         expected = exact_divergence(model, tf.constant(AUX), tf.constant(VALUES))
@@ -114,7 +114,7 @@ def test_it_trains_saves_and_answers_alike_after_loading(cls, tmp_path):
     np.testing.assert_array_equal(loaded.predict(AUX, verbose=0), model.predict(AUX, verbose=0))
     with pytest.raises(svgp.DataError, match=r"call hold\(aux, observations\)"):
         loaded.train_on_batch(AUX, VALUES)
-    loaded.hold(AUX, VALUES)
+    loaded.set_training_data(AUX, VALUES)
     loaded.train_on_batch(AUX, VALUES)
 
 
@@ -134,7 +134,7 @@ def test_frozen_networks_stay_as_they_are():
 def test_the_original_term_has_the_other_sign():
     """At one sample, with all data in the batch: minus (L N - alpha c) where the value of the prior belongs."""
     model = small_models.without_noise(make(OriginalGPPVAE))
-    model.hold(AUX, VALUES)
+    model.set_training_data(AUX, VALUES)
     kl = N * float(model.elbo_terms(tf.constant(AUX), tf.constant(VALUES), training=True).kl[0])
     features = model.features(AUX).numpy()
     mean, variance = (x.numpy() for x in model.encode(tf.constant(VALUES)))
@@ -173,7 +173,7 @@ def test_data_that_cannot_work():
     with pytest.raises(svgp.DataError, match="make 3"):  # the angle was forgotten
         model.fit(AUX[:, :1], VALUES, verbose=0)
     with pytest.raises(svgp.DataError, match="rows of auxiliary data are alike"):
-        make(OriginalGPPVAE).hold(np.repeat(AUX[:1], N, axis=0), VALUES)
+        make(OriginalGPPVAE).set_training_data(np.repeat(AUX[:1], N, axis=0), VALUES)
     model.fit(AUX, VALUES, verbose=0)  # none of this has broken it
 
 

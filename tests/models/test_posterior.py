@@ -144,7 +144,7 @@ def test_double_precision_inputs_keep_it(name):
 def test_infer_and_reconstruct_give_the_posterior_at_the_data(name, num_data):
     model = conditioned(name, num_data)
     x, y = data_for(num_data)
-    moments = model.infer(x, y, batch_size=4)
+    moments = model.posterior_latents(x, y, batch_size=4)
     q = model.posterior(x, tf.constant(y))
     if (name, num_data) != ("vae", N):  # one data set is asked through what was conditioned on
         np.testing.assert_allclose(moments.mean, q.mean, rtol=1e-6, atol=1e-8)

@@ -52,7 +52,7 @@ def several_features() -> svgp.LatentModel:
         inducing_points=np.random.default_rng(0).normal(size=(small_models.LATENTS, 4, 3)),
         auxiliary=svgp.auxiliary.NamedColumns(["time", "place"]),
         likelihood=Gaussian(0.4, train_stddev=True),
-        inducing_unit=[1.0, 0.1, 0.2],
+        inducing_scale=[1.0, 0.1, 0.2],
         variance_bounds=(1e-4, 10.0),
         jitter=1e-5,
     )

@@ -183,7 +183,7 @@ def test_gradients_reach_all_weights():
 
 
 def test_config_round_trip():
-    prior = free(POINTS_BY_CHANNEL, train_inducing_points=False, inducing_unit=0.5, jitter=1e-5)
+    prior = free(POINTS_BY_CHANNEL, train_inducing_points=False, inducing_scale=0.5, jitter=1e-5)
     again = FreeFormGP.from_config(prior.get_config())
     assert again.get_config() == prior.get_config()
     prior.assign_inducing_moments(*moments())
@@ -216,7 +216,7 @@ def test_saved_and_loaded_within_a_model(tmp_path):
         (lambda: free(bound="titsias"), "leave out `bound`"),
         (lambda: free(POINTS_BY_CHANNEL, num_latents=3), "inducing points are for 2 latents, but there are 3"),
         (lambda: FreeFormGP(kernel(num_latents=3), POINTS, 2, NUM_DATA), "num_latents=3, but there are 2"),
-        (lambda: free().check_latents(3), "num_latents=2, but there are 3 latents"),
+        (lambda: free().validate_latents(3), "num_latents=2, but there are 3 latents"),
         (lambda: free().assign_inducing_moments(*moments(1)), r"\(2, 5\) and \(2, 5, 5\), got \(1, 5\)"),
         (lambda: free().assign_inducing_moments(moments()[0], -moments()[1]), "positive definite"),
         (lambda: free().assign_inducing_moments(moments()[0] * np.nan, moments()[1]), "not finite"),

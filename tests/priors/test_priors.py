@@ -334,15 +334,15 @@ def test_kernel_parameters_inducing_points_and_moments_all_get_gradients(bound, 
     ("unit", "expected"), [(None, np.std(POINTS, axis=0)), (2.0, [2.0, 2.0]), ([0.5, 4.0], [0.5, 4.0])]
 )
 def test_the_optimiser_sees_inducing_points_in_their_unit(unit, expected):
-    prior = sparse(inducing_unit=unit)
+    prior = sparse(inducing_scale=unit)
     close(prior.inducing_points, POINTS, rtol=1e-14)
     close(prior._raw_points.value * expected, POINTS, rtol=1e-14)
-    close(prior.inducing_unit, expected)
+    close(prior.inducing_scale, expected)
 
 
 def test_a_feature_without_spread_has_unit_one():
     points = np.column_stack([POINTS[:, 0], np.full(5, 7.0)])
-    assert sparse(points).inducing_unit[1] == 1.0
+    assert sparse(points).inducing_scale[1] == 1.0
 
 
 def test_fixed_inducing_points_are_not_trainable():
@@ -364,7 +364,7 @@ def test_the_jitter_given_is_the_jitter_used(jitter):
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: sparse(num_data=NUM_DATA, bound="titsias", inducing_unit=[0.5, 4.0]),
+        lambda: sparse(num_data=NUM_DATA, bound="titsias", inducing_scale=[0.5, 4.0]),
         lambda: sparse(POINTS_BY_CHANNEL, num_data=NUM_DATA, train_inducing_points=False),
         lambda: sparse(layer=OriginalBallGP),
         lambda: priors.ExactGP(kernel(), num_data=BATCH),
@@ -395,7 +395,7 @@ def test_configuration_and_weights_survive_a_round_trip(make):
         (lambda: sparse(np.full((2, 2), np.nan)), "inducing points hold values that are not finite"),
         (lambda: sparse(num_data=4), "5 inducing points are more than the 4 data points"),
         (lambda: sparse(POINTS_BY_CHANNEL, num_data=4), "5 inducing points are more than the 4 data points"),
-        (lambda: sparse(inducing_unit=0.0), "inducing_unit must be positive and finite"),
+        (lambda: sparse(inducing_scale=0.0), "inducing_scale must be positive and finite"),
         (lambda: sparse(num_data=0), "num_data must be at least 1, got 0"),
         (lambda: priors.ExactGP(kernel(), num_data=-1), "num_data must be at least 1, got -1"),
         (lambda: priors.SparseGP(Linear(columns=[2]), POINTS), "Linear selects feature column 2"),
@@ -417,8 +417,8 @@ def test_bad_arguments_are_named_in_one_line(make, message):
 )
 def test_features_that_do_not_fit_are_named_in_one_line(make, shape, message):
     with pytest.raises(ValueError, match=message) as error:
-        make().check(shape)
-        make().check_training(shape)
+        make().validate_features(shape)
+        make().validate_training(shape)
     assert "\n" not in str(error.value)
 
 
@@ -433,7 +433,7 @@ def test_features_that_do_not_fit_are_named_in_one_line(make, shape, message):
     ],
 )
 def test_features_that_fit_or_are_unknown_pass(make, shape):
-    make().check(shape)
+    make().validate_features(shape)
 
 
 @pytest.mark.parametrize("method", ["__call__", "condition", "merge", "remove", "predict", "predict_joint"])
