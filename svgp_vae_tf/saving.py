@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from svgp_vae_tf.errors import ModelFileError
-from svgp_vae_tf.models.base import LatentModel
+from svgp_vae_tf.models.latent_model import LatentModel
 
 
 def load_model(path: str | os.PathLike[str], custom_objects: Any = None, safe_mode: bool = True) -> LatentModel:

@@ -8,7 +8,7 @@ from svgp_vae_tf.gp import gaussians, linalg
 
 
 class ExactPosterior(NamedTuple):
-    """The factors every question about the exact posterior needs; C = K_nn + diag(s2) = R R^T."""
+    """Factors of the exact posterior; C = K_nn + diag(s2) = R R^T."""
 
     chol: tf.Tensor
     """R, shape (..., L, n, n)."""

@@ -1,7 +1,7 @@
-"""Cholesky factors that do not fail, and the few solves and products built on them.
+"""Jittered Cholesky factors, and the few solves and products built on them.
 
-Four functions carry gradients of their own, where TensorFlow's would take solves, or more passes over (..., L, m, n)
-tensors than they need. Their second derivatives are TensorFlow's.
+Four functions define their own gradients where TensorFlow's would need solves, or more passes over (..., L, m, n)
+tensors. Their second derivatives are TensorFlow's.
 """
 
 from collections.abc import Callable
@@ -12,10 +12,10 @@ DTYPE = tf.float64
 """Every matrix of the GP algebra has this type."""
 
 JITTER = 1e-6
-"""Default for K_mm, which is singular by nature (close or repeated inducing points). Relative to its mean diagonal."""
+"""Default for K_mm, which close or repeated inducing points make singular. Relative to its mean diagonal."""
 
 ROUNDING = 1e-13
-"""For matrices that are positive definite by construction: covers rounding alone."""
+"""Default for matrices that are positive definite by construction; it only has to cover rounding."""
 
 
 def cholesky(matrix: tf.Tensor, jitter: float) -> tf.Tensor:
@@ -74,7 +74,7 @@ def diagonal(matrix: tf.Tensor) -> tf.Tensor:
 
 
 def _add_to_diagonal(matrix: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
-    """The same value, (..., 1), on each place of the diagonal."""
+    """Add one value per matrix, (..., 1), to the diagonal."""
     return matrix + value[..., tf.newaxis] * tf.eye(tf.shape(matrix)[-1], dtype=matrix.dtype)
 
 
@@ -109,7 +109,7 @@ def channel_matmul(a: tf.Tensor, v: tf.Tensor, transpose_v: bool = False) -> tf.
     Args:
         a: shape (..., L, p, m).
         v: shape (..., L or 1, m, n).
-        transpose_v: whether v is given as (..., L or 1, n, m), which costs nothing.
+        transpose_v: whether v is passed transposed, (..., L or 1, n, m); the product reads it without a copy.
 
     Returns:
         Shape (..., L, p, n).
@@ -151,6 +151,6 @@ def weighted_gram(v: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
 
 
 def _sum_to_shape_of(x: tf.Tensor, broadcast: tf.Tensor) -> tf.Tensor:
-    """Undoes the broadcasting of x by summing over its copies."""
+    """Undo the broadcasting of x by summing over the broadcast axes."""
     axes, _ = tf.raw_ops.BroadcastGradientArgs(s0=tf.shape(x), s1=tf.shape(broadcast))
     return tf.reshape(tf.reduce_sum(broadcast, axes), tf.shape(x))

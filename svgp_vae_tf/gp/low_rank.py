@@ -10,8 +10,8 @@ determinant lemma give all that is needed without an N x N matrix:
     log |K|     = (N - H) log alpha + log |C|
     K_*N K^-1 z = V_* w
 
-The data enter through sums over data points alone (V^T V, V^T z, ...): they pass in chunks, and a gradient with respect
-to the sums is, by the chain rule, one for every mini-batch.
+The data enter only through sums over data points (V^T V, V^T z, ...), so they can be processed in chunks, and by the
+chain rule a gradient with respect to the sums gives one for every mini-batch.
 
 Notation: N training data, b of them in a mini-batch, M object features, Q distinct training views, H = M Q. Unlike in
 the other modules, channels are the last axis of z. No leading axes.
@@ -24,21 +24,21 @@ import tensorflow as tf
 from svgp_vae_tf.gp import gaussians, linalg
 
 
-class Sums(NamedTuple):
-    """What the prior knows of latents z_il ~ N(mean_il, variance_il); sums over data, so parts add up to the whole."""
+class SufficientStatistics(NamedTuple):
+    """All that latents z_il ~ N(mean_il, variance_il) tell the prior: sums over data, so that parts add up."""
 
-    vv: tf.Tensor
+    gram: tf.Tensor
     """V^T V, shape (H, H)."""
-    vz: tf.Tensor
+    projected_mean: tf.Tensor
     """V^T mean, shape (H, L)."""
-    zz: tf.Tensor
-    """Squares of the means, shape (L,)."""
-    vdv: tf.Tensor
+    mean_squares: tf.Tensor
+    """SufficientStatistics of the squared means, shape (L,)."""
+    weighted_gram: tf.Tensor
     """V^T diag(variance_l) V, shape (L, H, H)."""
-    d: tf.Tensor
-    """Sums of the variances, shape (L,)."""
+    total_variance: tf.Tensor
+    """SufficientStatistics of the variances, shape (L,)."""
     count: tf.Tensor
-    """How many data, shape (1,)."""
+    """Number of data points, shape (1,)."""
 
 
 class TaylorCoefficients(NamedTuple):
@@ -71,31 +71,31 @@ def factor(chol_view: tf.Tensor, k_view: tf.Tensor, objects: tf.Tensor) -> tf.Te
     return tf.reshape(objects[:, :, tf.newaxis] * views[:, tf.newaxis, :], [-1, size])
 
 
-def sums(v: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> Sums:
-    """Sums over some data.
+def statistics(v: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> SufficientStatistics:
+    """SufficientStatistics over some data.
 
     Args:
         v: V, shape (n, H).
         mean: shape (n, L).
-        variance: shape (n, L); or (n, 1), summed over channels, where channels need not be told apart.
+        variance: shape (n, L); or (n, 1), summed over channels, where only the sum over channels is needed.
     """
     weighted = v * tf.linalg.matrix_transpose(variance)[:, :, tf.newaxis]  # (L, n, H)
-    return Sums(
-        vv=tf.linalg.matmul(v, v, transpose_a=True),
-        vz=tf.linalg.matmul(v, mean, transpose_a=True),
-        zz=linalg.sum_of_squares(mean, axis=0),
-        vdv=tf.linalg.matmul(weighted, v[tf.newaxis], transpose_a=True),
-        d=tf.reduce_sum(variance, axis=0),
+    return SufficientStatistics(
+        gram=tf.linalg.matmul(v, v, transpose_a=True),
+        projected_mean=tf.linalg.matmul(v, mean, transpose_a=True),
+        mean_squares=linalg.sum_of_squares(mean, axis=0),
+        weighted_gram=tf.linalg.matmul(weighted, v[tf.newaxis], transpose_a=True),
+        total_variance=tf.reduce_sum(variance, axis=0),
         count=tf.cast(tf.shape(v)[:1], v.dtype),
     )
 
 
-def factorise(vv: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
+def factorise(gram: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
     """L_C, lower Cholesky factor of C = alpha I + V^T V, shape (H, H)."""
-    return linalg.cholesky(alpha * tf.eye(tf.shape(vv)[-1], dtype=vv.dtype) + vv, linalg.ROUNDING)
+    return linalg.cholesky(alpha * tf.eye(tf.shape(gram)[-1], dtype=gram.dtype) + gram, linalg.ROUNDING)
 
 
-def expected_negative_log_prior(s: Sums, alpha: tf.Tensor) -> tf.Tensor:
+def expected_negative_log_prior(s: SufficientStatistics, alpha: tf.Tensor) -> tf.Tensor:
     """E[- sum_l log N(z_l | 0, K)] over independent z_il ~ N(mean_il, variance_il), shape (), 2 pi included:
 
         sum_l [ mean_l^T K^-1 mean_l + tr(K^-1 diag(variance_l)) + log|K| + N log(2 pi) ] / 2
@@ -104,35 +104,38 @@ def expected_negative_log_prior(s: Sums, alpha: tf.Tensor) -> tf.Tensor:
         s: sums over all data.
         alpha: noise variance > 0, shape ().
     """
-    alpha = tf.convert_to_tensor(alpha, s.vv.dtype)
-    chol = factorise(s.vv, alpha)
-    half = linalg.solve_lower(chol, s.vz)
-    quadratic = (tf.reduce_sum(s.zz) - tf.reduce_sum(tf.square(half))) / alpha
-    vdv = tf.reduce_sum(s.vdv, axis=0)
-    spread = (tf.reduce_sum(s.d) - tf.linalg.trace(tf.linalg.cholesky_solve(chol, vdv))) / alpha
-    num_features, num_channels = (tf.cast(size, vdv.dtype) for size in tf.unstack(tf.shape(s.vz)))
+    alpha = tf.convert_to_tensor(alpha, s.gram.dtype)
+    chol = factorise(s.gram, alpha)
+    half = linalg.solve_lower(chol, s.projected_mean)
+    quadratic = (tf.reduce_sum(s.mean_squares) - tf.reduce_sum(tf.square(half))) / alpha
+    vdv = tf.reduce_sum(s.weighted_gram, axis=0)
+    spread = (tf.reduce_sum(s.total_variance) - tf.linalg.trace(tf.linalg.cholesky_solve(chol, vdv))) / alpha
+    num_features, num_channels = (tf.cast(size, vdv.dtype) for size in tf.unstack(tf.shape(s.projected_mean)))
     log_det = (s.count[0] - num_features) * tf.math.log(alpha) + linalg.log_determinant(chol)
     return 0.5 * (quadratic + spread + num_channels * (log_det + s.count[0] * gaussians.LOG_2PI))
 
 
-def expand(whole: Sums, alpha: tf.Tensor) -> tuple[tf.Tensor, Sums, tf.Tensor]:
+def expand(full: SufficientStatistics, alpha: tf.Tensor) -> tuple[tf.Tensor, SufficientStatistics, tf.Tensor]:
     """`expected_negative_log_prior` of all data, and its gradients with respect to the sums and alpha; constants."""
-    whole, alpha = Sums(*(tf.stop_gradient(x) for x in whole)), tf.stop_gradient(tf.convert_to_tensor(alpha))
+    full = SufficientStatistics(*(tf.stop_gradient(x) for x in full))
+    alpha = tf.stop_gradient(tf.convert_to_tensor(alpha))
     with tf.GradientTape() as tape:
-        tape.watch([*whole, alpha])
-        value = expected_negative_log_prior(whole, alpha)
-    *slopes, d_alpha = tape.gradient(value, [*whole, alpha])
-    return value, Sums(*(tf.stop_gradient(x) for x in slopes)), tf.stop_gradient(d_alpha)
+        tape.watch([*full, alpha])
+        value = expected_negative_log_prior(full, alpha)
+    *slopes, d_alpha = tape.gradient(value, [*full, alpha])
+    return value, SufficientStatistics(*(tf.stop_gradient(x) for x in slopes)), tf.stop_gradient(d_alpha)
 
 
-def linear_term(slopes: Sums, d_alpha: tf.Tensor, part: Sums, alpha: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
+def linear_term(
+    slopes: SufficientStatistics, d_alpha: tf.Tensor, batch: SufficientStatistics, alpha: tf.Tensor, share: tf.Tensor
+) -> tf.Tensor:
     """A mini-batch's part of the Taylor expansion in the sums, shape (); constants are left out:
 
         sum_j <d/dS_j, S_j(batch)> + share alpha d/dalpha
 
-    Over batches whose shares (b/N) sum to one, its gradients with respect to z, V and alpha sum to those of the whole.
+    Over batches whose shares (b/N) sum to one, its gradients with respect to z, V and alpha sum to those of all data.
     """
-    products = [tf.reduce_sum(g * x) for g, x in zip(slopes[:-1], part[:-1], strict=True)]
+    products = [tf.reduce_sum(g * x) for g, x in zip(slopes[:-1], batch[:-1], strict=True)]
     return tf.add_n(products) + share * alpha * d_alpha
 
 
@@ -163,37 +166,57 @@ def weights(chol: tf.Tensor, vz: tf.Tensor) -> tf.Tensor:
     return tf.linalg.cholesky_solve(chol, vz)
 
 
-def predict_joint(s: Sums, alpha: tf.Tensor, v_new: tf.Tensor, k_new: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+class LowRankPosterior(NamedTuple):
+    """Factors of the posterior of the latent function given all data."""
+
+    chol: tf.Tensor
+    """L_C, shape (H, H)."""
+    weights: tf.Tensor
+    """w = C^-1 V^T mean, shape (H, L)."""
+    weighted_gram: tf.Tensor
+    """V^T diag(variance_l) V, shape (L, H, H)."""
+    alpha: tf.Tensor
+    """Noise variance, shape ()."""
+
+
+def posterior(s: SufficientStatistics, alpha: tf.Tensor) -> LowRankPosterior:
+    """Condition on the data of these statistics."""
+    chol = factorise(s.gram, alpha)
+    return LowRankPosterior(chol, weights(chol, s.projected_mean), s.weighted_gram, tf.convert_to_tensor(alpha))
+
+
+def joint(q: LowRankPosterior, v_new: tf.Tensor, k_new: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Mean (r, L) and covariances (L, r, r) of the latent function at new inputs, with K_*N = V_* V^T, U = V_* C^-1.
 
         mean_l = K_*N K^-1 mean_l                = V_* w_l
         cov_l  = K_** - K_*N K^-1 K_N*           = (K_** - V_* V_*^T) + alpha V_* C^-1 V_*^T
-                 + U V^T diag(variance_l) V U^T             (what the encoder does not know of z)
+                 + U V^T diag(variance_l) V U^T             (the encoder's uncertainty about z)
 
     Args:
-        s: sums over the training data.
-        alpha: noise variance, shape ().
+        q: conditioned posterior.
         v_new: V_*, from `factor` at the new inputs, shape (r, H).
         k_new: prior covariance K_** of the latent function, shape (r, r).
     """
-    chol = factorise(s.vv, alpha)
     v_t = tf.linalg.matrix_transpose(v_new)
-    half, u_t = linalg.solve_lower(chol, v_t), tf.linalg.cholesky_solve(chol, v_t)  # (H, r)
-    shared = k_new - tf.linalg.matmul(v_new, v_t) + alpha * tf.linalg.matmul(half, half, transpose_a=True)
-    encoder = tf.linalg.matmul(u_t[tf.newaxis], tf.linalg.matmul(s.vdv, u_t), transpose_a=True)
-    return tf.linalg.matmul(v_new, weights(chol, s.vz)), shared + encoder
+    half, u_t = linalg.solve_lower(q.chol, v_t), tf.linalg.cholesky_solve(q.chol, v_t)  # (H, r)
+    shared = k_new - tf.linalg.matmul(v_new, v_t) + q.alpha * tf.linalg.matmul(half, half, transpose_a=True)
+    encoder = tf.linalg.matmul(u_t[tf.newaxis], tf.linalg.matmul(q.weighted_gram, u_t), transpose_a=True)
+    return tf.linalg.matmul(v_new, q.weights), shared + encoder
 
 
-def predict(s: Sums, alpha: tf.Tensor, v_new: tf.Tensor, k_new_diagonal: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Mean and variance of single latents, each (r, L): the diagonal of `predict_joint`, without forming it.
+def marginals(q: LowRankPosterior, v_new: tf.Tensor, k_new_diagonal: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Mean and variance of single latents, each (r, L): the diagonal of `joint`, without forming the matrix.
 
-    Args as there, but k_new_diagonal: prior variances k_**, shape (r,). What V leaves unexplained is cut at zero
-    against rounding; the other summands are never negative.
+    The variance that V leaves unexplained is clipped at zero against rounding; the other terms are never negative.
+
+    Args:
+        q: conditioned posterior.
+        v_new: as in `joint`.
+        k_new_diagonal: prior variances k_**, shape (r,).
     """
-    chol = factorise(s.vv, alpha)
     v_t = tf.linalg.matrix_transpose(v_new)
-    half, u_t = linalg.solve_lower(chol, v_t), tf.linalg.cholesky_solve(chol, v_t)  # (H, r)
+    half, u_t = linalg.solve_lower(q.chol, v_t), tf.linalg.cholesky_solve(q.chol, v_t)  # (H, r)
     unexplained = tf.maximum(k_new_diagonal - linalg.sum_of_squares(v_new), 0.0)
-    shared = unexplained + alpha * linalg.sum_of_squares(half, axis=0)
-    encoder = tf.reduce_sum(tf.linalg.matmul(s.vdv, u_t) * u_t, axis=-2)  # (L, r)
-    return tf.linalg.matmul(v_new, weights(chol, s.vz)), shared[:, tf.newaxis] + tf.linalg.matrix_transpose(encoder)
+    shared = unexplained + q.alpha * linalg.sum_of_squares(half, axis=0)
+    encoder = tf.reduce_sum(tf.linalg.matmul(q.weighted_gram, u_t) * u_t, axis=-2)  # (L, r)
+    return tf.linalg.matmul(v_new, q.weights), shared[:, tf.newaxis] + tf.linalg.matrix_transpose(encoder)

@@ -1,38 +1,44 @@
-"""Checks of data from outside, made once at the edge. Each failure is one line that names what is wrong."""
+"""Checks of data given as arrays. Each failure is one line that names what is wrong and what to do."""
 
-import contextlib
-import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import tree
 
 from svgp_vae_tf.errors import DataError
 
 FLOAT32_RESOLUTION = 2.0**-24
 
-NO_WEIGHTS = "weights of data have no meaning for a Gaussian process; leave data out instead"
-NOT_FINITE = "the loss is not finite: look for NaN in the data or lower the learning rate"
-"""What training says when it cannot go on."""
-LENGTHS_DIFFER = "auxiliary data and observations of a batch differ in length"
-NO_ROWS = "a batch of the data set has no rows"
-NO_BATCH = "the data set holds no batch"
+
+def is_array_like(data: Any) -> bool:
+    """True for arrays, tensors, DataFrames, lists, and dicts of them; False for data sets and generators."""
+    if isinstance(data, Mapping):
+        return all(is_array_like(value) for value in data.values())
+    return isinstance(data, np.ndarray | tf.Tensor | list | tuple | float | int) or hasattr(data, "to_numpy")
+
+
+def from_frame(data: Any, names: Sequence[str] | None = None) -> Any:
+    """A DataFrame as an array, or as a dict of the named columns; anything else as it is.
+
+    Args:
+        data: of any type; DataFrames and Series are recognised by their method `to_numpy`.
+        names: columns to take, those that are there.
+    """
+    if isinstance(data, Mapping):
+        return {name: from_frame(value) for name, value in data.items()}
+    if not hasattr(data, "to_numpy"):
+        return data
+    if names is None or not hasattr(data, "columns"):
+        return data.to_numpy()
+    return {name: data[name].to_numpy() for name in names if name in data.columns}
 
 
 def in_keras_floats(array: Any) -> tf.Tensor:
     """An array as Keras' `fit` hands it on: floats in Keras' float type, anything else as it is."""
     tensor = tf.convert_to_tensor(array)
     return tf.cast(tensor, keras.config.floatx()) if tensor.dtype.is_floating else tensor
-
-
-def is_array_like(data: Any) -> bool:
-    """True for arrays, tensors, lists and dicts of them; False for data sets and generators."""
-    if isinstance(data, Mapping):
-        return all(is_array_like(value) for value in data.values())
-    return isinstance(data, np.ndarray | tf.Tensor | list | tuple | float | int)
 
 
 def check_arrays(
@@ -85,55 +91,6 @@ def _check_lengths(name: str, array: np.ndarray, other_name: str, other: np.ndar
         )
 
 
-def observations_spec(dataset: tf.data.Dataset) -> tf.TensorSpec:
-    """What a data set says of the observations in its batches.
-
-    Raises:
-        DataError: if it does not give pairs, or weights beside them.
-    """
-    spec = dataset.element_spec
-    if not isinstance(spec, tuple) or len(spec) < 2:
-        raise DataError("a data set must give pairs (aux, observations)")
-    if len(spec) > 2:
-        raise DataError(NO_WEIGHTS)
-    return tree.flatten(spec[1])[0]
-
-
-def check_batch(aux: Any, observations: Any) -> tf.Tensor:
-    """The observations of a batch, once it is seen that there are some, and as many rows of auxiliary data.
-
-    Raises:
-        DataError: where shapes are known.
-        InvalidArgumentError: in a graph; `graph_errors_in_one_line` makes one line of it.
-    """
-    observations = tf.convert_to_tensor(observations)
-    rows, found = tf.shape(observations)[0], []
-    for array in tree.flatten(aux):
-        lengths = {array.shape[0], observations.shape[0]}
-        if len(lengths - {None}) > 1:
-            raise DataError(LENGTHS_DIFFER)
-        if None in lengths:
-            found.append(tf.debugging.assert_equal(tf.shape(array)[0], rows, LENGTHS_DIFFER))
-    if observations.shape[0] is None:
-        found.append(tf.debugging.assert_positive(rows, NO_ROWS))
-    elif observations.shape[0] == 0:
-        raise DataError(NO_ROWS)
-    with tf.control_dependencies([check for check in found if check is not None]):
-        return tf.identity(observations)
-
-
-@contextlib.contextmanager
-def graph_errors_in_one_line() -> Iterator[None]:
-    """Turn the pages TensorFlow writes about a check that failed inside a graph into the check's own line."""
-    try:
-        yield
-    except tf.errors.InvalidArgumentError as error:
-        failed = re.search(r"assertion failed: \[([^\]]+)\]|(the loss is not finite[^\n]*?) : Tensor", str(error))
-        if failed is None:
-            raise
-        raise DataError(failed[1] or failed[2]) from error
-
-
 def _is_text(value: Any) -> bool:
     return not isinstance(value, tf.Tensor) and np.asarray(value).dtype.kind in "OSU"
 
@@ -150,7 +107,7 @@ def _numeric(name: str, value: Any, batch_rank: int) -> np.ndarray:
         raise DataError(f"{name} needs at least {batch_rank} axes ({axes}), got shape {array.shape}")
     if array.size == 0:
         raise DataError(f"{name} is empty: shape {array.shape}")
-    if array.dtype.kind == "f":
+    if array.dtype.kind == "f" and not _sum_is_finite(array):
         bad = int(array.size - np.count_nonzero(np.isfinite(array)))
         if bad:
             place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
@@ -158,8 +115,14 @@ def _numeric(name: str, value: Any, batch_rank: int) -> np.ndarray:
     return array
 
 
+def _sum_is_finite(array: np.ndarray) -> bool:
+    """True only if all values are finite, in one quick pass; False if some are not, or their sum overflows."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(np.sum(array)))
+
+
 def check_resolution(aux: Any, batch_rank: int, allow_near_duplicates: Collection[str] = ()) -> None:
-    """Refuse inputs that would run together in single precision, in which Keras' `fit` hands floats on.
+    """Refuse inputs that single precision cannot tell apart; Keras' `fit` casts floats to it.
 
     Args:
         aux: a checked array, or named ones.

@@ -6,11 +6,10 @@ import keras
 import tensorflow as tf
 
 from svgp_vae_tf.errors import DataError
-from svgp_vae_tf.gp import exact as exact_posterior
 from svgp_vae_tf.gp import gaussians
-from svgp_vae_tf.models.baselines import GPVAE
+from svgp_vae_tf.models.gpvae import GPVAE
 from svgp_vae_tf.objectives import ElboTerms
-from svgp_vae_tf.priors.base import channels_first, with_latent_axis
+from svgp_vae_tf.priors.base import LatentData
 
 SMALLEST = 2
 """Points at least in the context, and outside of it."""
@@ -46,19 +45,20 @@ class NeuralProcessGPVAE(GPVAE):
         points = features.shape[1]
         if points is not None and points < 2 * SMALLEST:
             raise DataError(f"series of {points} points cannot be split; {2 * SMALLEST} are needed")
-        mean, variance = self.encode(observations, training)
-        q = self.prior(features, mean, variance)
-        context, targets = self.split(tf.shape(mean)[0], tf.shape(mean)[1])
+        data = self.encode(observations, training, features)
+        q = self.prior(data)
+        context, targets = self.split(tf.shape(data.mean)[0], tf.shape(data.mean)[1])
 
         def at(x: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
             return tf.gather(x, rows, axis=1, batch_dims=1)
 
-        surplus = self._log_evidence(at(features, context), at(mean, context), at(variance, context))
-        surplus -= self._log_evidence(features, mean, variance)
-        moments = [at(x, targets) for x in (q.mean, q.variance, mean, variance)]
-        surplus += tf.reduce_sum(gaussians.expected_log_density(*moments), axis=(1, 2))
-        latents = self.sample_latents(moments[0], moments[1])
-        return self._terms(self.decode(latents, training), at(tf.convert_to_tensor(observations), targets), surplus)
+        of_context = [at(x, context) for x in data]
+        # q.kl is E_q[log q~(z | y)] - log Z of the whole series; of its first term, the share of the targets stays
+        moments = at(q.mean, context), at(q.variance, context)
+        excess = tf.reduce_sum(gaussians.expected_log_density(*moments, *of_context[1:]), axis=(1, 2))
+        kl = self.prior.log_marginal_likelihood(LatentData(*of_context)) + q.kl - excess
+        latents = self.sample_latents(at(q.mean, targets), at(q.variance, targets))
+        return self.terms(self.decode(latents, training), at(tf.convert_to_tensor(observations), targets), kl)
 
     def split(self, num_series: tf.Tensor, num_points: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Rows of context and targets, (series, c) and (series, T - c), of one random size."""
@@ -69,9 +69,3 @@ class NeuralProcessGPVAE(GPVAE):
         keys = self.sampler.per_example(keras.random.uniform, (num_series, num_points))
         order = tf.argsort(keys, axis=1)
         return order[:, :size], order[:, size:]
-
-    def _log_evidence(self, features: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> tf.Tensor:
-        """log Z of latent data sets, summed over channels, (series,)."""
-        x = with_latent_axis(features)
-        q = exact_posterior.posterior(self.prior.kernel.matrix(x, x), channels_first(mean), channels_first(variance))
-        return tf.reduce_sum(exact_posterior.log_marginal_likelihood(q), axis=-1)

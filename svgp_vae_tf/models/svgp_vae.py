@@ -1,14 +1,13 @@
 """SVGP-VAE: the paper's model."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import numpy as np
 
 from svgp_vae_tf.gp import linalg
 from svgp_vae_tf.kernels import Kernel
-from svgp_vae_tf.models.base import LatentModel
+from svgp_vae_tf.models.latent_model import LatentModel
 from svgp_vae_tf.priors.sparse import SparseGP
 
 
@@ -19,11 +18,11 @@ class SVGPVAE(LatentModel):
     Args:
         encoder, decoder: networks, see `LatentModel`.
         kernel: covariance of the latents over the features.
-        inducing_points: where they start, (m, D), or (L, m, D) for points of each channel's own.
+        inducing_points: initial locations, (m, D), or (L, m, D) for different points per channel.
         bound: "hensman" or "titsias", see `SparseGP`.
         num_data: N for one GP over a data set; None for a GP per series.
         train_inducing_points: whether `fit` moves them.
-        inducing_scale: the unit in which the optimiser sees them, see `SparseGP`.
+        inducing_scale: the unit of length in which the optimiser sees them, see `SparseGP`.
         jitter: on the diagonal of K_mm, relative to its mean.
         kwargs: likelihood, auxiliary, variance_bounds, seed: see `LatentModel`.
 
@@ -42,6 +41,10 @@ class SVGPVAE(LatentModel):
     (8, 10, 3)
     """
 
+    prior_arguments = (
+        "kernel", "inducing_points", "bound", "num_data", "train_inducing_points", "inducing_scale", "jitter",
+    )  # fmt: skip
+
     def __init__(
         self,
         encoder: keras.Model,
@@ -58,8 +61,3 @@ class SVGPVAE(LatentModel):
     ) -> None:
         prior = SparseGP(kernel, inducing_points, bound, num_data, train_inducing_points, inducing_scale, jitter)
         super().__init__(encoder, decoder, prior, **kwargs)
-
-    def _prior_config(self) -> dict[str, Any]:
-        config = self.prior.get_config()
-        names = ("kernel", "inducing_points", "bound", "num_data", "train_inducing_points", "inducing_scale", "jitter")
-        return {name: config[name] for name in names}

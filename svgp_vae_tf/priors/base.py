@@ -1,38 +1,126 @@
-"""The one interface all priors over the latents share.
+"""The interface that all priors over the latents share, and the types that pass through it.
 
-A prior meets the encoder's output as a *latent data set*: features of the auxiliary data with a mean and a variance
-per latent channel. From it come the posterior of the latents and its divergence from the prior (training), and
-*evidence*: what is kept of the data to predict at new inputs (`condition`, `update`, `forget`).
+The encoder turns observations into a *latent data set* (`LatentData`): features of the auxiliary data with a mean and
+a variance per latent channel. A prior maps it to the posterior of the latents at the data and its divergence from the
+prior (training), and to *sufficient statistics*, from which `Prior.posterior` predicts at new inputs.
 
 Two settings, told apart by `num_data`:
 
 * ``num_data=None``: each example is a whole series with a GP of its own; features (batch, n, D), moments (batch, n, L).
 * ``num_data=N``: one GP over a data set of N points, of which a batch shows b; features (b, D), moments (b, L).
+
+Networks want channels last, (..., n, L), batched Cholesky factors want channels first, (..., L, n). The views of
+`LatentData`, `LatentPosterior.from_channels_first` and `Posterior.predict` are the only places that convert.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import keras
 import tensorflow as tf
 
 from svgp_vae_tf.gp import linalg
 
+SufficientStatistics = Any
+"""A NamedTuple of tensors, each prior's own type, `Prior.statistics_type`."""
+
+
+class LatentData(NamedTuple):
+    """The latent data set: what the encoder makes of observations, beside the features of their auxiliary data."""
+
+    features: tf.Tensor
+    """Shape (..., n, D), float64."""
+    mean: tf.Tensor
+    """y~, shape (..., n, L), float64; None without an encoder."""
+    variance: tf.Tensor
+    """s2 > 0, shape (..., n, L), float64; None without an encoder."""
+
+    @classmethod
+    def of(cls, features: Any, mean: Any = None, variance: Any = None) -> "LatentData":
+        """From arrays of any float type."""
+        cast = (
+            None if x is None else tf.cast(tf.convert_to_tensor(x), linalg.DTYPE) for x in (features, mean, variance)
+        )
+        return cls(*cast)
+
+    @property
+    def x(self) -> tf.Tensor:
+        """Features with a latent axis, (..., 1, n, D): kernels may have parameters per latent channel."""
+        return with_latent_axis(self.features)
+
+    @property
+    def y(self) -> tf.Tensor:
+        """Means with channels first, (..., L, n)."""
+        return tf.linalg.matrix_transpose(self.mean)
+
+    @property
+    def s2(self) -> tf.Tensor:
+        """Variances with channels first, (..., L, n)."""
+        return tf.linalg.matrix_transpose(self.variance)
+
 
 class LatentPosterior(NamedTuple):
-    """q(z | x, y) at the data themselves, all float64."""
+    """q(z | x, y) at the data themselves, float64."""
 
     mean: tf.Tensor
     """Shape (batch, n, L) or, for one GP over a data set, (b, L)."""
     variance: tf.Tensor
-    """Of single latents, non-negative; shape as `mean`."""
+    """Marginal variances, non-negative; shape as `mean`."""
     kl: tf.Tensor
     """What the ELBO subtracts, per example: shape (batch,), or () where all examples of a batch share it."""
 
+    @classmethod
+    def from_channels_first(cls, mean: tf.Tensor, variance: tf.Tensor, kl: tf.Tensor) -> "LatentPosterior":
+        """From moments (..., L, n)."""
+        return cls(tf.linalg.matrix_transpose(mean), tf.linalg.matrix_transpose(variance), kl)
 
-class Evidence(NamedTuple):
-    """What a prior keeps of conditioned data; evidence of no data gives the prior itself."""
 
-    arrays: tuple[tf.Tensor, ...]
+class Posterior:
+    """A prior conditioned on data: factored once, then evaluated at any inputs.
+
+    Args:
+        prior: whose posterior it is; its kernel is evaluated at new inputs.
+        arrays: a NamedTuple of tensors that say everything about the data.
+    """
+
+    def __init__(self, prior: "Prior", arrays: Any) -> None:
+        self.prior, self.arrays = prior, arrays
+
+    def predict(self, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Mean and marginal variance of the latents at new features (..., r, D), each (..., r, L)."""
+        mean, variance = self._marginals(with_latent_axis(features))
+        return tf.linalg.matrix_transpose(mean), tf.linalg.matrix_transpose(variance)
+
+    def predict_joint(self, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Mean (..., r, L) and covariances (..., L, r, r) of the latents at new features (..., r, D)."""
+        mean, covariance = self._joint(with_latent_axis(features))
+        return tf.linalg.matrix_transpose(mean), covariance
+
+    def _marginals(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """`predict` at features with a latent axis (..., 1, r, D), channels first."""
+        raise NotImplementedError
+
+    def _joint(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """`predict_joint` at features with a latent axis (..., 1, r, D), channels first."""
+        raise NotImplementedError
+
+    def draw(self, features: tf.Tensor, num_samples: int, joint: bool, seed: Any) -> tf.Tensor:
+        """Draws of the latents at new features, (num_samples, ..., r, L).
+
+        Args:
+            features: (..., r, D).
+            num_samples: number of draws.
+            joint: True draws whole functions, False draws each latent from its marginal.
+            seed: an integer or a `keras.random.SeedGenerator`.
+        """
+        if not joint:
+            mean, variance = self.predict(features)
+            noise = keras.random.normal((num_samples, *mean.shape), dtype="float64", seed=seed)
+            return mean + tf.sqrt(variance) * noise
+        mean, covariance = self.predict_joint(features)
+        factor = linalg.cholesky(covariance, linalg.JITTER)
+        shape = (num_samples, *mean.shape[:-2], mean.shape[-1], mean.shape[-2])
+        noise = keras.random.normal(shape, dtype="float64", seed=seed)
+        return mean + tf.linalg.matrix_transpose(tf.linalg.matvec(factor, noise))
 
 
 class Prior(keras.layers.Layer):
@@ -42,6 +130,9 @@ class Prior(keras.layers.Layer):
         num_data: N for one GP over a data set, None for a GP per series.
     """
 
+    statistics_type: ClassVar[Any]
+    """The type of the sufficient statistics."""
+
     def __init__(self, num_data: int | None = None, **kwargs) -> None:
         kwargs.setdefault("dtype", "float64")
         super().__init__(**kwargs)
@@ -50,39 +141,42 @@ class Prior(keras.layers.Layer):
         self.num_data = None if num_data is None else int(num_data)
         self.built = True
 
-    def call(self, features: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> LatentPosterior:
-        """Posterior of the latents of a batch, given that batch.
+    def call(self, data: LatentData) -> LatentPosterior:
+        """Posterior of the latents of a batch given that batch, and its divergence from the prior."""
+        raise NotImplementedError
+
+    def factors(self) -> tuple[tf.Tensor, ...]:
+        """What `statistics` of every chunk of a data set shares, such as a factor of K_mm."""
+        return ()
+
+    def statistics(self, data: LatentData, factors: tuple[tf.Tensor, ...] | None = None) -> SufficientStatistics:
+        """Sufficient statistics of a latent data set.
 
         Args:
-            features: auxiliary features, (..., n, D).
-            mean: encoder means, (..., n, L).
-            variance: encoder variances, positive, (..., n, L).
+            data: a data set, or a chunk of one.
+            factors: result of `factors`, if it has been computed already.
         """
         raise NotImplementedError
 
-    def condition(self, features: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> Evidence:
-        """Evidence of a latent data set. Arguments as in `call`."""
+    def merge(self, one: SufficientStatistics, other: SufficientStatistics) -> SufficientStatistics:
+        """Statistics of both data sets together: by default, sums."""
+        return type(one)(*(a + b for a, b in zip(one, other, strict=True)))
+
+    def remove(self, full: SufficientStatistics, removed: SufficientStatistics) -> SufficientStatistics:
+        """Statistics of ``full`` without ``removed``, which must be part of it.
+
+        Raises:
+            DataError: if it clearly is not.
+        """
         raise NotImplementedError
 
-    def merge(self, old: Evidence, new: Evidence) -> Evidence:
-        """Evidence of both sets together."""
-        raise NotImplementedError
-
-    def remove(self, old: Evidence, gone: Evidence) -> Evidence:
-        """Evidence of ``old`` without ``gone``, which must be part of it."""
-        raise NotImplementedError
-
-    def predict(self, evidence: Evidence, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Mean and variance of the latents at new inputs, each (..., r, L)."""
-        raise NotImplementedError
-
-    def predict_joint(self, evidence: Evidence, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Mean (..., r, L) and covariances (..., L, r, r) of the latents at new inputs."""
+    def posterior(self, statistics: SufficientStatistics) -> Posterior:
+        """The prior conditioned on data, factored once. Statistics of no data give the prior itself."""
         raise NotImplementedError
 
     @property
     def num_features(self) -> int | None:
-        """How wide features must be; None where any width will do, or `check` alone can tell."""
+        """How wide features must be; None where any width will do, or `validate_features` alone can tell."""
         return None
 
     def validate_features(self, features_shape: tuple[int | None, ...]) -> None:
@@ -92,12 +186,7 @@ class Prior(keras.layers.Layer):
         """Raise ValueError if features of this shape cannot be trained on."""
 
     def validate_replicas(self) -> None:
-        """Raise ValueError if the posterior of a batch cannot be had from parts of it on several replicas."""
-
-    @property
-    def least_chunk(self) -> int:
-        """How many points must be predicted at a time for the work that any number of them takes not to prevail."""
-        return 1
+        """Raise ValueError if several replicas cannot compute the posterior of a batch from parts of it."""
 
     def validate_latents(self, num_latents: int) -> None:
         """Raise ValueError if the prior is not for this number of latent channels."""
@@ -106,16 +195,6 @@ class Prior(keras.layers.Layer):
         return {**super().get_config(), "num_data": self.num_data}
 
 
-def channels_first(x: tf.Tensor) -> tf.Tensor:
-    """(..., n, L) to (..., L, n), the layout of the GP algebra."""
-    return tf.linalg.matrix_transpose(tf.cast(x, linalg.DTYPE))
-
-
-def channels_last(x: tf.Tensor) -> tf.Tensor:
-    """(..., L, n) to (..., n, L), the layout of networks."""
-    return tf.linalg.matrix_transpose(x)
-
-
 def with_latent_axis(features: tf.Tensor) -> tf.Tensor:
-    """(..., n, D) to (..., 1, n, D): kernels may have parameters per latent channel."""
-    return tf.cast(features, linalg.DTYPE)[..., tf.newaxis, :, :]
+    """(..., n, D) to (..., 1, n, D)."""
+    return features[..., tf.newaxis, :, :]

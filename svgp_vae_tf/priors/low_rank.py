@@ -1,6 +1,6 @@
 """The GP prior of GPPVAE (Casale et al. 2018): objects times views, low rank plus noise."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -9,7 +9,23 @@ import tensorflow as tf
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.gp import gaussians, linalg, low_rank
 from svgp_vae_tf.kernels import Kernel
-from svgp_vae_tf.priors.base import Evidence, LatentPosterior, Prior
+from svgp_vae_tf.priors.base import LatentData, LatentPosterior, Posterior, Prior, SufficientStatistics
+
+
+class LowRankPosterior(Posterior):
+    """The posterior of the latent function <o, .> k(w, .) given all data."""
+
+    def predict(self, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Mean and variance of the latents at new features (r, C + M), each (r, L)."""
+        views, objects = self.prior.split(features)
+        k_diagonal = self.prior.kernel.diagonal(views) * linalg.sum_of_squares(objects)
+        return low_rank.marginals(self.arrays, self.prior.factor(features), k_diagonal)
+
+    def predict_joint(self, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Mean (r, L) and covariances (L, r, r) of the latents at new features (r, C + M)."""
+        views, objects = self.prior.split(features)
+        k_new = self.prior.kernel.matrix(views, views) * tf.linalg.matmul(objects, objects, transpose_b=True)
+        return low_rank.joint(self.arrays, self.prior.factor(features), k_new)
 
 
 @keras.saving.register_keras_serializable(package="svgp_vae_tf")
@@ -29,6 +45,8 @@ class LowRankGP(Prior):
     Raises:
         ValueError: for views of a wrong shape, no num_data, or a noise variance that is not positive.
     """
+
+    statistics_type: ClassVar[Any] = low_rank.SufficientStatistics
 
     def __init__(
         self,
@@ -65,70 +83,64 @@ class LowRankGP(Prior):
 
     def factor(self, features: tf.Tensor) -> tf.Tensor:
         """Rows of V at features (n, C + M), shape (n, M Q)."""
-        views, objects = self._split(features)
+        views, objects = self.split(features)
         chol = linalg.cholesky(self.kernel.matrix(self.views, self.views), linalg.ROUNDING)
         return low_rank.factor(chol, self.kernel.matrix(self.views, views), objects)
 
-    def _split(self, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def split(self, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Views (..., C) and object vectors (..., M)."""
         columns = self.views.shape[1]
-        features = tf.cast(features, linalg.DTYPE)
         return features[..., :columns], features[..., columns:]
 
-    def call(
-        self, features: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor, whole: low_rank.Sums | None = None
-    ) -> LatentPosterior:
+    def call(self, data: LatentData, full: low_rank.SufficientStatistics | None = None) -> LatentPosterior:
         """The encoder's posterior, and its divergence from the prior, (E[-log p(z)] - entropy) / N.
 
-        The value of the first part is that of all data; its gradient is this batch's part (`low_rank.linear_term`).
-        Without ``whole`` the batch is all there is.
+        The value of the first term is that of all data; its gradient is the batch's share (`low_rank.linear_term`).
+        Without ``full`` the batch is the whole data set.
 
         Args:
-            features: (b, C + M).
-            mean, variance: encoder moments, (b, L).
-            whole: sums over all training data, from `total`.
+            data: (b, ...).
+            full: statistics of all training data, from `totals`.
         """
         alpha = self.noise_variance
-        batch = tf.cast(tf.shape(mean)[0], linalg.DTYPE)
-        part = self.total(features, mean, variance)
-        if whole is None:
-            cross_entropy = low_rank.expected_negative_log_prior(part, alpha) / batch
+        count = tf.cast(tf.shape(data.mean)[0], linalg.DTYPE)
+        batch = self.totals(data)
+        if full is None:
+            cross_entropy = low_rank.expected_negative_log_prior(batch, alpha) / count
         else:
-            value, slopes, d_alpha = low_rank.expand(whole, alpha)
-            linear = low_rank.linear_term(slopes, d_alpha, part, alpha, batch / self.num_data)
-            cross_entropy = value / self.num_data + (linear - tf.stop_gradient(linear)) / batch
-        entropy = 0.5 * tf.reduce_sum(tf.math.log(variance) + gaussians.LOG_2PI + 1.0, axis=-1)
-        return LatentPosterior(mean, variance, cross_entropy - entropy)
+            value, slopes, d_alpha = low_rank.expand(full, alpha)
+            linear = low_rank.linear_term(slopes, d_alpha, batch, alpha, count / self.num_data)
+            cross_entropy = value / self.num_data + (linear - tf.stop_gradient(linear)) / count
+        entropy = 0.5 * tf.reduce_sum(tf.math.log(data.variance) + gaussians.LOG_2PI + 1.0, axis=-1)
+        return LatentPosterior(data.mean, data.variance, cross_entropy - entropy)
 
-    def total(self, features: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> low_rank.Sums:
-        """Sums over data for training, which does not tell channels' variances apart."""
-        return low_rank.sums(self.factor(features), mean, tf.reduce_sum(variance, axis=-1, keepdims=True))
+    def totals(self, data: LatentData) -> low_rank.SufficientStatistics:
+        """Statistics for training, which needs the encoder's variances summed over channels only."""
+        total_variance = tf.reduce_sum(data.variance, axis=-1, keepdims=True)
+        return low_rank.statistics(self.factor(data.features), data.mean, total_variance)
 
-    def condition(self, features: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> Evidence:
-        return Evidence(tuple(low_rank.sums(self.factor(features), mean, variance)))
+    def statistics(self, data: LatentData, factors: tuple[tf.Tensor, ...] | None = None) -> SufficientStatistics:
+        """Sums over the data, see `low_rank.SufficientStatistics`."""
+        return low_rank.statistics(self.factor(data.features), data.mean, data.variance)
 
-    def merge(self, old: Evidence, new: Evidence) -> Evidence:
-        return Evidence(tuple(a + b for a, b in zip(old.arrays, new.arrays, strict=True)))
+    def remove(self, full: SufficientStatistics, removed: SufficientStatistics) -> SufficientStatistics:
+        """The difference of the sums.
 
-    def remove(self, old: Evidence, gone: Evidence) -> Evidence:
-        left = low_rank.Sums(*(a - b for a, b in zip(old.arrays, gone.arrays, strict=True)))
-        smallest = tf.reduce_min(tf.linalg.eigvalsh(left.vv))
-        if left.count[0] < 0 or smallest < -1e-6 * (1.0 + tf.linalg.trace(old.arrays[0])):
+        Raises:
+            DataError: if it cannot be the sums of any data.
+        """
+        rest = low_rank.SufficientStatistics(*(a - b for a, b in zip(full, removed, strict=True)))
+        smallest = tf.reduce_min(tf.linalg.eigvalsh(rest.gram))
+        if rest.count[0] < 0 or smallest < -1e-6 * (1.0 + tf.linalg.trace(full.gram)):
             raise DataError("cannot forget data that the posterior was not given")
-        return Evidence(tuple(left))
+        return rest
 
-    def predict(self, evidence: Evidence, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        views, objects = self._split(features)
-        k_diagonal = self.kernel.diagonal(views) * linalg.sum_of_squares(objects)
-        return low_rank.predict(low_rank.Sums(*evidence.arrays), self.noise_variance, self.factor(features), k_diagonal)
-
-    def predict_joint(self, evidence: Evidence, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        views, objects = self._split(features)
-        k_new = self.kernel.matrix(views, views) * tf.linalg.matmul(objects, objects, transpose_b=True)
-        return low_rank.predict_joint(
-            low_rank.Sums(*evidence.arrays), self.noise_variance, self.factor(features), k_new
-        )
+    def posterior(self, statistics: SufficientStatistics) -> LowRankPosterior:
+        """Factors C = alpha I + V^T V, O(H^3)."""
+        return LowRankPosterior(self, low_rank.posterior(statistics, self.noise_variance))
 
     def validate_features(self, features_shape: tuple[int | None, ...]) -> None:
+        """Raise ValueError or DataError if features are not views and object vectors."""
         num_features, columns = features_shape[-1], self.views.shape[1]
         if num_features is not None and num_features <= columns:
             raise ValueError(f"features need {columns} view column(s) and object columns, but there are {num_features}")
@@ -140,6 +152,7 @@ class LowRankGP(Prior):
             )
 
     def validate_latents(self, num_latents: int) -> None:
+        """Raise ValueError for a kernel with parameters per channel."""
         if self.kernel.num_latents not in (None, 1):
             raise ValueError("channels share one kernel here; leave out num_latents")
 

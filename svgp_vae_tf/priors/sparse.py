@@ -1,7 +1,7 @@
 """The sparse GP prior of the paper: amortised, mini-batched, everything trained jointly (eqs. 3 to 7, 9 and 10)."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
 import keras
 import numpy as np
@@ -9,32 +9,69 @@ import tensorflow as tf
 
 from svgp_vae_tf.distribution import sum_over_replicas
 from svgp_vae_tf.errors import DataError
-from svgp_vae_tf.gp import gaussians, linalg
-from svgp_vae_tf.gp import sparse as sparse_posterior
+from svgp_vae_tf.gp import gaussians, linalg, sparse, whitened
 from svgp_vae_tf.kernels import Kernel
-from svgp_vae_tf.priors.base import Evidence, LatentPosterior, Prior, channels_first, channels_last, with_latent_axis
+from svgp_vae_tf.priors.base import (
+    LatentData,
+    LatentPosterior,
+    Posterior,
+    Prior,
+    SufficientStatistics,
+    with_latent_axis,
+)
 
 BOUNDS = ("hensman", "titsias")
 
 
+class SparseArrays(NamedTuple):
+    """Factors of K_mm and of the posterior of the inducing values."""
+
+    whiten: tf.Tensor
+    """L_m^-1, shape (L or 1, m, m)."""
+    mean: tf.Tensor
+    """w of q(u) = N(w, M^T M), shape (..., L, m)."""
+    root: tf.Tensor
+    """M, shape (..., L, m, m)."""
+
+
+class SparsePosterior(Posterior):
+    """q_S of eq. 3 for a given q(u)."""
+
+    def _marginals(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        v, k_diagonal = self.prior._whiten(x, self.arrays.whiten)
+        return whitened.marginals(self.inducing, v, k_diagonal)
+
+    def _joint(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        v, k_diagonal = self.prior._whiten(x, self.arrays.whiten)
+        mean, _ = whitened.marginals(self.inducing, v, k_diagonal)
+        return mean, whitened.covariance(self.inducing, v, self.prior.kernel.matrix(x, x))
+
+    @property
+    def inducing(self) -> whitened.WhitenedPosterior:
+        """q(u) of the whitened inducing values."""
+        return whitened.WhitenedPosterior(self.arrays.mean, self.arrays.root)
+
+
 @keras.saving.register_keras_serializable(package="svgp_vae_tf")
 class SparseGP(Prior):
-    """A GP prior seen through m inducing points.
+    """A GP prior approximated with m inducing points.
 
     Args:
         kernel: covariance of the latents over the features.
-        inducing_points: initial places in feature space, (m, D) shared by all channels or (L, m, D).
+        inducing_points: initial locations in feature space, (m, D) shared by all channels or (L, m, D).
         bound: "hensman" (eq. 10, for any batch) or "titsias" (eq. 6 on the batch at hand; a bound on the whole data
             set only if the batch is all of it).
         num_data: see `Prior`; scales the statistics of a mini-batch by N/b.
         train_inducing_points: whether `fit` moves them.
-        inducing_scale: the optimiser sees the points in this unit, a number or one per feature, so that a learning
-            rate of r moves them by about ``r * inducing_scale`` per step; None takes their spread at the start.
+        inducing_scale: the optimiser sees the points divided by this, a number or one per feature, so that a learning
+            rate of r moves them by about ``r * inducing_scale`` per step; None takes their initial spread.
         jitter: added to the diagonal of K_mm, relative to its mean.
 
     Raises:
         ValueError: for an unknown bound, bad inducing points, or more inducing points than data.
     """
+
+    statistics_type: ClassVar[Any] = sparse.SufficientStatistics
 
     def __init__(
         self,
@@ -57,7 +94,7 @@ class SparseGP(Prior):
         self.jitter = float(jitter)
         self.train_inducing_points = train_inducing_points
         self.initial_inducing_points = points
-        self.inducing_scale = _unit(points, inducing_scale)
+        self.inducing_scale = _scale(points, inducing_scale)
         self._raw_points = self.add_weight(
             name="inducing_points", shape=points.shape, initializer="zeros", dtype="float64",
             trainable=train_inducing_points,
@@ -67,30 +104,38 @@ class SparseGP(Prior):
 
     @property
     def inducing_points(self) -> tf.Tensor:
-        """Where the inducing points are, (m, D) or (L, m, D)."""
+        """Current inducing points, (m, D) or (L, m, D)."""
         return tf.convert_to_tensor(self._raw_points) * self.inducing_scale
+
+    @property
+    def chol_kmm(self) -> tf.Tensor:
+        """L_m, the Cholesky factor of the jittered K_mm, shape (L or 1, m, m)."""
+        z = self._latent_inducing_points()
+        return linalg.cholesky(self.kernel.matrix(z, z), self.jitter)
 
     def _latent_inducing_points(self) -> tf.Tensor:
         """Inducing points with a latent axis, (L or 1, m, D)."""
         z = self.inducing_points
         return z if len(z.shape) == 3 else z[tf.newaxis]
 
-    def _chol_kmm(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """Inducing points (L or 1, m, D) and the factor L_m (L or 1, m, m)."""
+    def factors(self) -> tuple[tf.Tensor, ...]:
+        """L_m^-1, shape (L or 1, m, m)."""
         z = self._latent_inducing_points()
-        return z, linalg.cholesky(self.kernel.matrix(z, z), self.jitter)
+        return (linalg.inverse_cholesky(self.kernel.matrix(z, z), self.jitter),)
 
-    def _project(self, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """V = L_m^-1 K_mn (..., L or 1, m, n) and k_nn (..., L or 1, n)."""
-        z, x = self._latent_inducing_points(), with_latent_axis(features)
-        whiten = linalg.inverse_cholesky(self.kernel.matrix(z, z), self.jitter)
-        return tf.linalg.matmul(whiten, self.kernel.matrix(z, x)), self.kernel.diagonal(x)
+    def project(self, features: tf.Tensor, factors: tuple[tf.Tensor, ...] | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+        """V = L_m^-1 K_mn, shape (..., L or 1, m, n), and k_nn, shape (..., L or 1, n), at features (..., n, D)."""
+        (whiten,) = self.factors() if factors is None else factors
+        return self._whiten(with_latent_axis(features), whiten)
+
+    def _whiten(self, x: tf.Tensor, whiten: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return tf.linalg.matmul(whiten, self.kernel.matrix(self._latent_inducing_points(), x)), self.kernel.diagonal(x)
 
     def unexplained_variance(self, features: tf.Tensor) -> tf.Tensor:
-        """What the inducing values leave open of the prior variance, k_rr - k_rm K_mm^-1 k_mr.
+        """Prior variance that the inducing values leave open, k_rr - k_rm K_mm^-1 k_mr.
 
-        Large where inducing points are missing; it is not negative but for rounding, against which the posterior's
-        variances have it cut at zero, and this has not.
+        Large where inducing points are missing. Rounding can make it slightly negative; the posterior's variances
+        clip it at zero, this method does not.
 
         Args:
             features: (..., r, D).
@@ -98,99 +143,106 @@ class SparseGP(Prior):
         Returns:
             (..., r, L or 1).
         """
-        v, k_diagonal = self._project(features)
-        return channels_last(k_diagonal - linalg.sum_of_squares(v, axis=-2))
+        return tf.linalg.matrix_transpose(whitened.unexplained_variance(*self.project(features)))
 
-    def call(self, features: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> LatentPosterior:
-        y, s2 = channels_first(mean), channels_first(variance)
-        v, k_diagonal = self._project(features)
-        stats = sparse_posterior.statistics(v, y, s2)
-        batch = tf.cast(tf.shape(y)[-1], y.dtype)
-        if self.num_data is not None:  # one GP over all replicas' data
-            stats, batch = (
-                sparse_posterior.Statistics(*(sum_over_replicas(x) for x in stats)),
-                sum_over_replicas(batch),
-            )
-        scale = 1.0 if self.num_data is None else self.num_data / batch
-        q_mean, q_variance, kl = sparse_posterior.marginals_and_kl(stats, scale, v, k_diagonal)
-        kl = tf.reduce_sum(self._regulariser(kl, stats, (k_diagonal, y, s2), (q_mean, q_variance)), axis=-1)
-        per_example = kl if self.num_data is None else kl / self.num_data
-        return LatentPosterior(channels_last(q_mean), channels_last(q_variance), per_example)
+    def call(self, data: LatentData) -> LatentPosterior:
+        """Posterior of eqs. 3 and 9 at a batch, and its share of the regulariser of eq. 10.
+
+        Args:
+            data: (b, ...), or (series, n, ...).
+
+        Returns:
+            Marginals, and per example the KL of its series, or KL / N.
+        """
+        y, s2 = data.y, data.s2
+        v, k_diagonal = self.project(data.features)
+        stats, scale = sparse.statistics(v, y, s2), 1.0
+        if self.num_data is not None:  # one GP over the data of all replicas
+            stats = sparse.SufficientStatistics(*(sum_over_replicas(x) for x in stats))
+            scale = self.num_data / sum_over_replicas(tf.cast(tf.shape(y)[-1], y.dtype))
+        q = sparse.posterior(stats, scale)
+        moments = whitened.marginals(q, v, k_diagonal)
+        kl = tf.reduce_sum(self._regulariser(q, stats, (k_diagonal, y, s2), moments), axis=-1)
+        return LatentPosterior.from_channels_first(*moments, kl if self.num_data is None else kl / self.num_data)
 
     def _regulariser(
         self,
-        kl: tf.Tensor,
-        stats: sparse_posterior.Statistics,
+        q: whitened.WhitenedPosterior,
+        stats: sparse.SufficientStatistics,
         data: tuple[tf.Tensor, tf.Tensor, tf.Tensor],
         moments: tuple[tf.Tensor, tf.Tensor],
     ) -> tf.Tensor:
-        """The regulariser of the whole data set (or of each series), per channel, (..., L); kl is Hensman's."""
+        """The regulariser of the whole data set (or of each series), per channel, (..., L).
+
+        Args:
+            q: of the inducing values.
+            stats: of the batch.
+            data: k_nn, y and s2 of the batch.
+            moments: marginals at the batch.
+        """
         if self.bound == "hensman":
-            return kl
+            return whitened.kl(q)
         k_diagonal, y, s2 = data
         cross_entropy = tf.reduce_sum(gaussians.expected_log_density(*moments, y, s2), axis=-1)
-        surplus = cross_entropy - sparse_posterior.titsias_bound(stats, k_diagonal, y, s2)
+        surplus = cross_entropy - sparse.titsias_bound(stats, k_diagonal, y, s2)
         if self.num_data is None:
             return surplus
-        return surplus * self.num_data / tf.cast(tf.shape(y)[-1], y.dtype)  # eq. 6 knows the batch alone
+        return surplus * self.num_data / tf.cast(tf.shape(y)[-1], y.dtype)  # eq. 6 covers the batch only
 
-    def condition(self, features: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> Evidence:
-        v, _ = self._project(features)
-        return Evidence(tuple(sparse_posterior.statistics(v, channels_first(mean), channels_first(variance))))
+    def statistics(self, data: LatentData, factors: tuple[tf.Tensor, ...] | None = None) -> sparse.SufficientStatistics:
+        """S = V D^-1 V^T and s = V D^-1 y."""
+        v, _ = self.project(data.features, factors)
+        return sparse.statistics(v, data.y, data.s2)
 
-    def merge(self, old: Evidence, new: Evidence) -> Evidence:
-        return Evidence(tuple(a + b for a, b in zip(old.arrays, new.arrays, strict=True)))
+    def remove(self, full: SufficientStatistics, removed: SufficientStatistics) -> SufficientStatistics:
+        """The difference of the statistics, without what rounding leaves of directions that are empty.
 
-    def remove(self, old: Evidence, gone: Evidence) -> Evidence:
-        precision, shift = (a - b for a, b in zip(old.arrays, gone.arrays, strict=True))
-        # S is positive semi-definite; where the rest clearly is not, something was taken out that was never in
+        Raises:
+            DataError: if S is clearly not positive semi-definite afterwards, so that the data were not part of it.
+        """
+        precision, information = (a - b for a, b in zip(full, removed, strict=True))
         values, directions = tf.linalg.eigh(precision)
-        if tf.reduce_any(values[..., 0] < -1e-6 * (1.0 + tf.linalg.trace(old.arrays[0]))):
+        if tf.reduce_any(values[..., 0] < -1e-6 * (1.0 + tf.linalg.trace(full.data_precision))):
             raise DataError("cannot forget data that the posterior was not given")
-        # where it is by rounding, nothing is left but rounding: the prior
-        left = tf.where(values > 0.0, values, 0.0)[..., tf.newaxis, :] * directions
-        kept = tf.linalg.matvec(directions, shift, transpose_a=True)
-        kept = tf.linalg.matvec(directions, tf.where(values > 0.0, kept, 0.0))
-        return Evidence((tf.linalg.matmul(left, directions, transpose_b=True), kept))
+        # a direction whose eigenvalue is not positive holds nothing but rounding: there the posterior is the prior
+        kept = tf.where(values > 0.0, values, 0.0)[..., tf.newaxis, :] * directions
+        components = tf.linalg.matvec(directions, information, transpose_a=True)
+        return sparse.SufficientStatistics(
+            tf.linalg.matmul(kept, directions, transpose_b=True),
+            tf.linalg.matvec(directions, tf.where(values > 0.0, components, 0.0)),
+        )
 
-    def predict(self, evidence: Evidence, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        v, k_diagonal = self._project(features)
-        q = sparse_posterior.posterior(sparse_posterior.Statistics(*evidence.arrays))
-        mean, variance = (channels_last(moment) for moment in sparse_posterior.marginals(q, v, k_diagonal))
-        return mean, variance
-
-    def predict_joint(self, evidence: Evidence, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        v, k_diagonal = self._project(features)
-        q = sparse_posterior.posterior(sparse_posterior.Statistics(*evidence.arrays))
-        mean, _ = sparse_posterior.marginals(q, v, k_diagonal)
-        x = with_latent_axis(features)
-        return channels_last(mean), sparse_posterior.covariance(q, v, self.kernel.matrix(x, x))
+    def posterior(self, statistics: SufficientStatistics) -> SparsePosterior:
+        """Factors K_mm and B, O(m^3) per channel."""
+        q = sparse.posterior(statistics)
+        return SparsePosterior(self, SparseArrays(self.factors()[0], q.mean, q.root))
 
     @property
     def num_features(self) -> int:
+        """D, the width of the inducing points."""
         return int(self.initial_inducing_points.shape[-1])
 
     def validate_features(self, features_shape: tuple[int | None, ...]) -> None:
+        """Raise ValueError if features are not as wide as the inducing points."""
         given, width = features_shape[-1], self.num_features
         if given is not None and given != width:
             raise ValueError(f"inducing points have {width} feature(s), but auxiliary data give {given}")
 
     def validate_training(self, features_shape: tuple[int | None, ...]) -> None:
-        num_inputs, m = features_shape[-2], self.inducing_points.shape[-2]
+        """Raise ValueError for more fixed inducing points than points of a series."""
+        num_inputs, m = features_shape[-2], self.initial_inducing_points.shape[-2]
         if self.num_data is None and not self.train_inducing_points and num_inputs is not None and m > num_inputs:
             raise ValueError(f"{m} fixed inducing points are more than the {num_inputs} points of a series")
 
     def validate_replicas(self) -> None:
+        """Raise ValueError for Titsias' bound of one data set, which is not a sum over parts of a batch."""
         if self.bound == "titsias" and self.num_data is not None:
             raise ValueError("the titsias bound of one GP over a data set cannot be split over replicas; use hensman")
 
-    @property
-    def least_chunk(self) -> int:
-        return 1 if self.num_data is None else int(self.inducing_points.shape[-2])  # against factors of m x m matrices
-
     def validate_latents(self, num_latents: int) -> None:
+        """Raise ValueError if kernel or inducing points are for another number of channels."""
         self.kernel.validate_latents(num_latents)
-        shape = self.inducing_points.shape
+        shape = self.initial_inducing_points.shape
         if len(shape) == 3 and shape[0] not in (1, num_latents):
             raise ValueError(f"inducing points are for {shape[0]} latents, but there are {num_latents}")
 
@@ -207,8 +259,13 @@ class SparseGP(Prior):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "SparseGP":
-        kernel = keras.saving.deserialize_keras_object(config["kernel"])
-        return cls(**{**config, "kernel": kernel})
+        config = renamed(config)
+        return cls(**{**config, "kernel": keras.saving.deserialize_keras_object(config["kernel"])})
+
+
+def renamed(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration with today's names; files of version 0.1.0 before its release say ``inducing_unit``."""
+    return {"inducing_scale" if name == "inducing_unit" else name: value for name, value in config.items()}
 
 
 def _check_inducing_points(points: np.ndarray, num_data: int | None) -> None:
@@ -220,12 +277,12 @@ def _check_inducing_points(points: np.ndarray, num_data: int | None) -> None:
         raise ValueError(f"{points.shape[-2]} inducing points are more than the {num_data} data points")
 
 
-def _unit(points: np.ndarray, unit: float | Sequence[float] | None) -> np.ndarray:
-    """The optimiser's unit for each feature, (D,)."""
-    if unit is None:
+def _scale(points: np.ndarray, scale: float | Sequence[float] | None) -> np.ndarray:
+    """The optimiser's unit of length for each feature, (D,)."""
+    if scale is None:
         spread = np.std(points.reshape(-1, points.shape[-1]), axis=0)
         return np.where(spread > 0, spread, 1.0)
-    values = np.broadcast_to(np.asarray(unit, dtype=np.float64), points.shape[-1:])
+    values = np.broadcast_to(np.asarray(scale, dtype=np.float64), points.shape[-1:])
     if not (np.isfinite(values).all() and (values > 0).all()):
-        raise ValueError(f"inducing_scale must be positive and finite, got {unit}")
+        raise ValueError(f"inducing_scale must be positive and finite, got {scale}")
     return values

@@ -1,38 +1,62 @@
-"""p(z) = N(0, I): the prior of an ordinary VAE, which knows nothing of the auxiliary data."""
+"""p(z) = N(0, I): the prior of an ordinary VAE, which does not depend on the auxiliary data."""
+
+from typing import Any, ClassVar, NamedTuple
 
 import keras
 import tensorflow as tf
 
-from svgp_vae_tf.gp import gaussians, linalg
-from svgp_vae_tf.priors.base import Evidence, LatentPosterior, Prior
+from svgp_vae_tf.gp import gaussians
+from svgp_vae_tf.priors.base import LatentData, LatentPosterior, Posterior, Prior, SufficientStatistics
+
+
+class Channels(NamedTuple):
+    """The number of channels, and of series where there are several, is all that predictions need."""
+
+    zeros: tf.Tensor
+    """Shape (..., L)."""
+
+
+class StandardNormalPosterior(Posterior):
+    """The prior itself, whatever data were given."""
+
+    def predict(self, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Zeros and ones, each (..., r, L)."""
+        zeros = self.arrays.zeros[..., tf.newaxis, :] + tf.zeros_like(features[..., :1])
+        return zeros, tf.ones_like(zeros)
+
+    def predict_joint(self, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Mean (..., r, L) and diagonal covariances (..., L, r, r)."""
+        mean, variance = self.predict(features)
+        return mean, tf.linalg.diag(tf.linalg.matrix_transpose(variance))
 
 
 @keras.saving.register_keras_serializable(package="svgp_vae_tf")
 class StandardNormal(Prior):
-    """Independent standard normal latents. The posterior is the encoder's own Gaussian.
+    """Independent standard normal latents. The posterior at the data is the encoder's own Gaussian.
 
-    At new inputs nothing is known: predictions are the prior, N(0, 1), whatever was conditioned on.
+    At new inputs predictions are the prior, N(0, 1), whatever was conditioned on.
     """
 
-    def call(self, features: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> LatentPosterior:
-        mean, variance = (tf.cast(x, linalg.DTYPE) for x in (mean, variance))
-        divergence = gaussians.kl_to_standard_normal(mean, variance)
-        return LatentPosterior(mean, variance, tf.reduce_sum(divergence, axis=list(range(1, len(mean.shape)))))
+    statistics_type: ClassVar[Any] = Channels
 
-    def condition(self, features: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> Evidence:
-        # the number of channels, and of series where there are several, is all that predictions need
-        return Evidence((tf.zeros_like(tf.cast(mean, linalg.DTYPE)[..., 0, :]),))
+    def call(self, data: LatentData) -> LatentPosterior:
+        """The encoder's Gaussian, and KL(N(mean, variance) || N(0, I))."""
+        divergence = gaussians.kl_to_standard_normal(data.mean, data.variance)
+        within = list(range(1, len(data.mean.shape)))
+        return LatentPosterior(data.mean, data.variance, tf.reduce_sum(divergence, axis=within))
 
-    def merge(self, old: Evidence, new: Evidence) -> Evidence:
-        return old
+    def statistics(self, data: LatentData, factors: tuple[tf.Tensor, ...] | None = None) -> SufficientStatistics:
+        """The number of channels."""
+        return Channels(tf.zeros_like(data.mean[..., 0, :]))
 
-    def remove(self, old: Evidence, gone: Evidence) -> Evidence:
-        return old
+    def merge(self, one: SufficientStatistics, other: SufficientStatistics) -> SufficientStatistics:
+        """Further data change nothing."""
+        return one
 
-    def predict(self, evidence: Evidence, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        zeros = evidence.arrays[0][..., tf.newaxis, :] + tf.zeros_like(tf.cast(features, linalg.DTYPE)[..., :1])
-        return zeros, tf.ones_like(zeros)
+    def remove(self, full: SufficientStatistics, removed: SufficientStatistics) -> SufficientStatistics:
+        """Nothing was kept of the data."""
+        return full
 
-    def predict_joint(self, evidence: Evidence, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        mean, variance = self.predict(evidence, features)
-        return mean, tf.linalg.diag(tf.linalg.matrix_transpose(variance))
+    def posterior(self, statistics: SufficientStatistics) -> StandardNormalPosterior:
+        """The prior."""
+        return StandardNormalPosterior(self, statistics)

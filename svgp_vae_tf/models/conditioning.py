@@ -1,0 +1,171 @@
+"""What a model was conditioned on, and the posterior that follows from it.
+
+Sufficient statistics are additive: data of any size are processed in chunks, and later added or removed.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from svgp_vae_tf.errors import DataError, NotConditionedError
+from svgp_vae_tf.priors.base import Posterior, Prior, SufficientStatistics
+
+
+@keras.saving.register_keras_serializable(package="svgp_vae_tf")
+class Conditioning(keras.layers.Layer):
+    """Sufficient statistics of the data that a model was given; saved and loaded with it.
+
+    They are held in variables of open shape. For one GP over a data set `prepare` factors the posterior into further
+    variables, so that a compiled prediction, which reads them, factors nothing and sees all later data. Series are
+    factored where they are predicted, each once: their factors together could need more memory than there is.
+
+    Args:
+        prior: whose posterior it is.
+    """
+
+    def __init__(self, prior: Prior, **kwargs) -> None:
+        kwargs.setdefault("dtype", "float64")
+        super().__init__(**kwargs)
+        self._get_prior = lambda: prior  # as an attribute, files would hold the prior's weights under this layer
+        self._statistics: _OpenVariables = _OpenVariables()
+        self._posterior: _OpenVariables = _OpenVariables()
+        self._kind: type[Posterior] = Posterior
+        self.present = False
+        self.built = True
+
+    @property
+    def statistics(self) -> SufficientStatistics:
+        """The statistics of all data given so far.
+
+        Raises:
+            NotConditionedError: if there are none.
+        """
+        self.require()
+        return self._statistics.read()
+
+    def require(self) -> None:
+        """Raise NotConditionedError unless there are statistics."""
+        if not self.present:
+            raise NotConditionedError(
+                "the model has no posterior yet: call condition(aux, observations) first, and again after each fit"
+            )
+
+    @property
+    def num_series(self) -> int | None:
+        """The number of series that were given; None for one GP over a data set."""
+        return len(self.statistics[0]) if self._get_prior().num_data is None else None
+
+    def set(self, statistics: SufficientStatistics) -> None:
+        """Replace the statistics."""
+        self._statistics.write(statistics)
+        self.present = True
+
+    def add(self, statistics: SufficientStatistics) -> None:
+        """Add the statistics of further data."""
+        self.set(self._get_prior().merge(self.statistics, self._of_the_same_series(statistics)))
+
+    def remove(self, statistics: SufficientStatistics) -> None:
+        """Remove the statistics of data that were given before.
+
+        Raises:
+            DataError: if they clearly were not.
+        """
+        self.set(self._get_prior().remove(self.statistics, self._of_the_same_series(statistics)))
+
+    def clear(self) -> None:
+        """Clear the state; `fit` does so because it was computed with the old weights."""
+        self.present = False
+
+    def collect(
+        self, chunks: Iterable[tuple[tf.Tensor, tf.Tensor]], summarise: Callable[..., SufficientStatistics]
+    ) -> SufficientStatistics:
+        """Statistics of a data set that comes in chunks; the state is left as it is.
+
+        Args:
+            chunks: pairs (features, observations).
+            summarise: from these and the prior's `factors` to statistics.
+
+        Raises:
+            DataError: if there is no chunk.
+        """
+        prior = self._get_prior()
+        factors = prior.factors()
+        parts: list[SufficientStatistics] = []
+        for features, observations in chunks:
+            parts.append(summarise(features, observations, factors))
+            if prior.num_data is not None and len(parts) == 2:
+                parts = [prior.merge(*parts)]
+        if not parts:
+            raise DataError("there are no data to condition on")
+        if prior.num_data is not None:
+            return parts[0]
+        return type(parts[0])(*(tf.concat(arrays, axis=0) for arrays in zip(*parts, strict=True)))
+
+    def posterior(self, series: tf.Tensor | None = None) -> Posterior:
+        """The conditioned prior, factored once: keep it to predict repeatedly.
+
+        Args:
+            series: rows of the series of interest; all if None. Without effect for one GP over a data set.
+
+        Raises:
+            NotConditionedError: before any data were given.
+        """
+        statistics, prior = self.statistics, self._get_prior()
+        if prior.num_data is None and series is not None:
+            statistics = type(statistics)(*(tf.gather(array, series) for array in statistics))
+        return prior.posterior(statistics)
+
+    def prepare(self) -> None:
+        """Factor the posterior of one GP over a data set for `prepared`; call it before predicting in batches."""
+        if self._get_prior().num_data is not None:
+            posterior = self.posterior()
+            self._kind = type(posterior)
+            self._posterior.write(posterior.arrays)
+
+    def prepared(self, series: tf.Tensor) -> Posterior:
+        """The posterior for a compiled prediction of these rows; see `prepare`."""
+        if self._get_prior().num_data is None:
+            return self.posterior(series)
+        return self._kind(self._get_prior(), self._posterior.read())
+
+    def _of_the_same_series(self, statistics: SufficientStatistics) -> SufficientStatistics:
+        held = self.num_series
+        if held is not None and held != len(statistics[0]):
+            raise DataError(f"the posterior holds {held} series, but data for {len(statistics[0])} were given")
+        return statistics
+
+    def save_own_variables(self, store: Any) -> None:
+        """Write the statistics, if there are any, by their position."""
+        for i, array in enumerate(self._statistics.read() if self.present else ()):
+            store[str(i)] = array.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Read what `save_own_variables` wrote."""
+        arrays = [tf.constant(np.asarray(store[str(i)])) for i in range(len(store.keys()))]
+        if arrays:
+            self.set(self._get_prior().statistics_type(*arrays))
+        else:
+            self.clear()
+
+
+class _OpenVariables:
+    """A NamedTuple of tensors in variables whose shapes may change from one write to the next."""
+
+    def __init__(self) -> None:
+        self._kind: Any = None
+        self._variables: tuple[tf.Variable, ...] = ()
+
+    def write(self, arrays: Any) -> None:
+        if self._kind is None:
+            self._kind = type(arrays)
+            self._variables = tuple(
+                tf.Variable(array, shape=[None] * len(array.shape), trainable=False) for array in arrays
+            )
+        for variable, array in zip(self._variables, arrays, strict=True):
+            variable.assign(array)
+
+    def read(self) -> Any:
+        return self._kind(*(variable.value() for variable in self._variables))

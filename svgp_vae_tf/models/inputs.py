@@ -1,0 +1,287 @@
+"""The gate for data: whatever their container, they are checked and prepared once, with one line for one fault.
+
+Containers are arrays (NumPy, tensors, lists, DataFrames, dicts of these), `tf.data.Dataset`, `keras.utils.PyDataset`
+and generators. Arrays are checked as a whole, batches one by one as they pass.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import tree
+
+from svgp_vae_tf.errors import DataError
+from svgp_vae_tf.models import checks
+
+CHUNK = 256
+"""Default number of series, or points of one data set, that go through the networks at a time."""
+
+NO_WEIGHTS = "weights of data have no meaning for a Gaussian process; leave data out instead"
+NO_BATCH = "the data set holds no batch"
+MISSING = "observations are missing: call with x=aux, y=observations"
+
+
+class Chunk(NamedTuple):
+    """Part of a data set on its way through a model."""
+
+    aux: Any
+    observations: Any
+    """None at new inputs."""
+    rows: np.ndarray
+    """Indices of its series, or points, in the whole, (chunk,)."""
+
+
+class InputGate:
+    """Checks and prepares data for one model.
+
+    Args:
+        model: a `LatentModel`, of which it asks the rank of a batch, features, likelihood and observation shape.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._shapes: dict[str, tuple[int | None, ...]] = {}
+
+    # ---- training ----
+
+    def training(self, x: Any, y: Any, num_data: int | None = None) -> tuple[Any, Any]:
+        """Data for Keras' `fit` or `evaluate`: checked arrays, or a container of batches that are checked as they pass.
+
+        Args:
+            x: auxiliary data, or a container of batches (aux, observations).
+            y: observations, with arrays.
+            num_data: how many points there must be, or None.
+
+        Raises:
+            DataError: for data that cannot be used.
+        """
+        if x is None:
+            raise DataError("there are no data: call with x=aux, y=observations")
+        if not checks.is_array_like(x):
+            return self.batches(x), y
+        if y is None:
+            raise DataError(MISSING)
+        model = self._model
+        aux, observations = self._arrays(x, y, num_data)
+        checks.check_resolution(aux, model.batch_rank, model.auxiliary.allow_near_duplicates)
+        model.auxiliary.validate_batches(aux)
+        model.ensure_built(observations.shape)
+        self.feature_shape(aux)
+        return aux, observations
+
+    def validation(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Arguments of `fit` with checked validation data."""
+        held_out = kwargs.get("validation_data")
+        if held_out is None:
+            return kwargs
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(held_out)
+        x, y = self.training(x, y)
+        return {**kwargs, "validation_data": x if y is None else (x, y)}
+
+    def batches(self, data: Any) -> Any:
+        """A container of batches, each of which is checked as it passes; others than those named above as they are."""
+        if isinstance(data, tf.data.Dataset):
+            self._model.ensure_batches(observations_spec(data).shape)
+            if data.cardinality() == 0:
+                raise DataError(NO_BATCH)
+            return data.map(self._check_in_graph).prefetch(1)
+        if isinstance(data, keras.utils.PyDataset):
+            return _CheckedBatches(data, self._checked)
+        return map(self._checked, data) if isinstance(data, Iterator) else data
+
+    def _check_in_graph(self, *batch: Any) -> Any:
+        def check(*arrays: np.ndarray) -> bool:
+            self._checked(tree.pack_sequence_as(batch, list(arrays)))
+            return True
+
+        passed = tf.numpy_function(check, tree.flatten(batch), tf.bool, stateful=False)
+        with tf.control_dependencies([passed]):
+            return tree.map_structure(tf.identity, batch)
+
+    def _checked(self, batch: Any) -> Any:
+        """The batch, once it has been checked.
+
+        Raises:
+            DataError: for data that cannot be used.
+        """
+        aux, observations, weights = keras.utils.unpack_x_y_sample_weight(batch)
+        if observations is None:
+            raise DataError("a batch needs auxiliary data and observations: (aux, observations)")
+        if weights is not None:
+            raise DataError(NO_WEIGHTS)
+        _, observations = self._arrays(aux, observations)
+        self._model.ensure_built(observations.shape)
+        return batch
+
+    def feature_shape(self, aux: Any) -> tuple[int | None, ...]:
+        """The shape that the features of checked arrays will have, without computing them.
+
+        Raises:
+            DataError, ValueError: if the prior cannot use features of that shape.
+        """
+        spec = tree.map_structure(lambda array: tf.TensorSpec(array.shape, array.dtype), aux)
+        kind = str(spec)
+        if kind not in self._shapes:
+            traced = tf.function(self._model.features, autograph=False).get_concrete_function(spec)
+            self._shapes[kind] = tuple(traced.output_shapes)
+        return self._shapes[kind]
+
+    # ---- conditioning and prediction ----
+
+    def observed(self, aux: Any, observations: Any = None, batch_size: int | None = None) -> Iterator[Chunk]:
+        """Observed data in chunks, checked, features of groups pooled.
+
+        Args:
+            aux: auxiliary data, or a container of batches (aux, observations), which are the chunks.
+            observations: with arrays.
+            batch_size: length of a chunk of arrays.
+
+        Raises:
+            DataError: for data that cannot be used.
+        """
+        size = chunk_size(batch_size)
+        if checks.is_array_like(aux):
+            if observations is None:
+                raise DataError("observations are missing: give aux and observations")
+            aux, observations = self._arrays(aux, observations)
+            self._model.ensure_built(observations.shape)
+            yield from self.chunks(self._model.auxiliary.prepare(aux), observations, size)
+            return
+        if observations is not None:
+            raise DataError("a data set gives its own observations: leave out the other argument")
+        start = 0
+        for batch in self._finite(aux):
+            aux_part, observations_part, _ = keras.utils.unpack_x_y_sample_weight(self._checked(batch))
+            observations_part = tf.convert_to_tensor(observations_part)
+            rows = np.arange(start, start + len(observations_part))
+            start += len(rows)
+            yield Chunk(checks.from_frame(aux_part, self._names), observations_part, rows)
+
+    def _finite(self, data: Any) -> Iterable[Any]:
+        """The batches of a container that ends.
+
+        Raises:
+            DataError: for one that does not end, and for anything else.
+        """
+        if isinstance(data, tf.data.Dataset):
+            if data.cardinality() == tf.data.INFINITE_CARDINALITY:
+                raise DataError("the data set never ends, as after repeat(): give each datum once")
+            self._model.ensure_batches(observations_spec(data).shape)
+            return data
+        if isinstance(data, keras.utils.PyDataset):
+            if data.num_batches is None:
+                raise DataError("the data set never ends: give each datum once")
+            return (data[i] for i in range(data.num_batches))
+        if isinstance(data, Iterator):
+            return data
+        kinds = "arrays, a tf.data.Dataset, a keras.utils.PyDataset or a generator"
+        raise DataError(f"data must be {kinds}, not a {type(data).__name__}")
+
+    def new(self, aux: Any) -> tuple[Any, int]:
+        """New auxiliary inputs as arrays that can be cut into chunks, and how many series or points they are.
+
+        Raises:
+            DataError: for inputs of a wrong shape, or that are not finite.
+        """
+        aux, _ = self._arrays(aux, None)
+        aux = self._model.auxiliary.prepare(aux)
+        self.feature_shape(aux)
+        return aux, len(tree.flatten(aux)[0])
+
+    def chunks(self, aux: Any, observations: Any, size: int) -> Iterator[Chunk]:
+        """Prepared arrays in chunks; observations may be None."""
+        count = len(tree.flatten(aux)[0])
+        for start in range(0, count, size):
+            part = slice(start, start + size)
+            own = None if observations is None else tf.constant(observations[part])
+            yield Chunk(tree.map_structure(lambda a, part=part: a[part], aux), own, np.arange(count)[part])
+
+    # ---- shared ----
+
+    @property
+    def _names(self) -> Any:
+        return getattr(self._model.auxiliary, "names", None)
+
+    def _arrays(self, aux: Any, observations: Any, num_data: int | None = None) -> tuple[Any, Any]:
+        """Checked NumPy arrays of whatever array-like was given."""
+        model = self._model
+        aux = checks.from_frame(aux, self._names)
+        observations = checks.from_frame(observations)
+        aux, observations = checks.check_arrays(aux, observations, model.batch_rank, num_data, model.auxiliary.ids)
+        if observations is not None:
+            model.likelihood.validate_observations(observations)
+        model.auxiliary.validate(aux, model.batch_rank)
+        return aux, observations
+
+
+class _CheckedBatches(keras.utils.PyDataset):
+    """Another `PyDataset`, whose batches are checked."""
+
+    def __init__(self, batches: keras.utils.PyDataset, check: Any) -> None:
+        super().__init__(batches.workers, batches.use_multiprocessing, batches.max_queue_size)
+        self._batches, self._check = batches, check
+
+    def __getitem__(self, index: int) -> Any:
+        return self._check(self._batches[index])
+
+    @property
+    def num_batches(self) -> int | None:
+        return self._batches.num_batches
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def on_epoch_begin(self) -> None:
+        self._batches.on_epoch_begin()
+
+    def on_epoch_end(self) -> None:
+        self._batches.on_epoch_end()
+
+
+def features(auxiliary: Any, prior: Any, aux: Any, batch_rank: int, training: bool) -> tf.Tensor:
+    """`LatentModel.features`: compute them, and check that the prior can use them."""
+    # not through `__call__`, which would wrap the one line of an error into several
+    found = auxiliary.call(aux, batch_rank, training)
+    if len(found.shape) != batch_rank + 1:
+        raise DataError(f"auxiliary data give features of shape {tuple(found.shape)}; they need {batch_rank + 1} axes")
+    prior.validate_features(tuple(found.shape))
+    width = prior.num_features
+    if found.shape[-1] is not None or width is None:
+        return found
+    # of an unknown width: a kernel would broadcast another one
+    message = f"auxiliary data do not give {width} features, as many as the prior has"
+    with tf.control_dependencies([tf.debugging.assert_equal(tf.shape(found)[-1], width, message)]):
+        return tf.ensure_shape(found, (*found.shape[:-1], width))
+
+
+def chunk_size(batch_size: int | None) -> int:
+    """A given number of examples, checked, or the default."""
+    if batch_size is None:
+        return CHUNK
+    if not isinstance(batch_size, int | np.integer) or batch_size < 1:
+        raise ValueError(f"batch_size must be a whole number of at least 1, got {batch_size}")
+    return int(batch_size)
+
+
+def observations_spec(dataset: tf.data.Dataset) -> tf.TensorSpec:
+    """The spec of the observations in a data set's batches.
+
+    Raises:
+        DataError: if it does not give pairs, or weights beside them.
+    """
+    spec = dataset.element_spec
+    if not isinstance(spec, tuple) or len(spec) < 2:
+        raise DataError("a data set must give pairs (aux, observations)")
+    if len(spec) > 2:
+        raise DataError(NO_WEIGHTS)
+    return tree.flatten(spec[1])[0]
+
+
+def refuse_weights(kwargs: dict[str, Any]) -> None:
+    """Raise DataError for weights of data among the arguments of `fit` or `evaluate`."""
+    held_out = kwargs.get("validation_data")
+    weighted = isinstance(held_out, tuple | list) and len(held_out) > 2 and held_out[2] is not None
+    if weighted or any(kwargs.get(name) is not None for name in ("class_weight", "sample_weight")):
+        raise DataError(NO_WEIGHTS)

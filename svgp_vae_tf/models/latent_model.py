@@ -1,0 +1,355 @@
+"""The one model: an encoder, a prior over the latents, and a decoder. Named models differ in the prior.
+
+    aux x -> auxiliary -> features --------+
+                                           +-> LatentData -> prior -> q(z | x, y) -> sample z -> decoder -> p(y | z)
+    observations y -> encoder -> (y~, s2) -+
+
+Training maximises ``log p(y | z) - beta KL`` per example (eq. 10). This file is the public face: `inputs` checks data,
+`training` has the steps, `replicas` what differs on several devices, `conditioning` what the model was given, and
+`prediction` the loops over chunks.
+"""
+
+import functools
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from svgp_vae_tf.errors import DataError
+from svgp_vae_tf.features import Features
+from svgp_vae_tf.likelihoods import Likelihood
+from svgp_vae_tf.models import inputs, networks, prediction, replicas, serialization, training
+from svgp_vae_tf.models.conditioning import Conditioning
+from svgp_vae_tf.models.sampler import LatentSampler
+from svgp_vae_tf.objectives import ELBO, ElboTerms, Objective
+from svgp_vae_tf.priors.base import LatentData, LatentPosterior, Prior
+
+VARIANCE_BOUNDS = (1e-6, 1e3)
+
+
+@keras.saving.register_keras_serializable(package="svgp_vae_tf")
+class LatentModel(keras.Model):
+    """An encoder, any `Prior` and a decoder, with Keras' own compile, fit, evaluate, predict and save.
+
+    Shapes are (series, points, ...) for a GP per series, or (points, ...) for one GP over a data set, throughout.
+    Built in the scope of a `tf.distribute` strategy, it trains on several replicas as on one (docs/guides/devices.md).
+
+    Args:
+        encoder: network from single observations to (2 L,): means, then log-variances of the latent data set; None
+            with a prior that needs no data, such as `VariationalGP`.
+        decoder: network from single latents (L,) to the likelihood's parameters.
+        prior: the prior over the latents; its `num_data` says whether an example is a series or a point.
+        likelihood: "bernoulli", "gaussian" or a `Likelihood`.
+        auxiliary: turns auxiliary data into features; None takes an array as it is.
+        variance_bounds: the encoder's variances stay between these, by a smooth bound on their logarithm.
+        seed: seed of the latent samples.
+
+    Raises:
+        ValueError: for networks, prior and likelihood that do not fit together.
+    """
+
+    built: bool
+    prior_arguments: ClassVar[tuple[str, ...] | None] = None
+    """For named models: the constructor's arguments that make the prior, by their names in the prior's config."""
+
+    def __init__(
+        self,
+        encoder: keras.Model | None,
+        decoder: keras.Model,
+        prior: Prior,
+        *,
+        likelihood: str | Likelihood = "bernoulli",
+        auxiliary: Features | None = None,
+        variance_bounds: tuple[float, float] = VARIANCE_BOUNDS,
+        seed: int = 0,
+        **kwargs,
+    ) -> None:
+        super().__init__(**kwargs)
+        # files hold weights in the order in which these are set
+        self.encoder = encoder
+        self.decoder = decoder
+        self.prior = prior
+        self.likelihood = networks.resolve_likelihood(likelihood)
+        self.auxiliary = Features() if auxiliary is None else auxiliary
+        self.variance_bounds = networks.validate_bounds(variance_bounds)
+        self.seed = seed
+        self.sampler = LatentSampler(seed)
+        self.conditioning = Conditioning(prior)
+        self.inputs_gate = inputs.InputGate(self)
+        self.trainer = replicas.trainer_for(self)
+        self.log_likelihood_tracker, self.kl_tracker, self.elbo_tracker, self.mse_tracker = (
+            keras.metrics.Mean(name=name) for name in ("log_likelihood", "kl", "elbo", "mse")
+        )
+        event = networks.known_event(encoder, decoder)
+        if event:
+            self.ensure_built((None,) * self.batch_rank + event)
+
+    # ---- networks and latents ----
+
+    @property
+    def batch_rank(self) -> int:
+        """Axes before features and observations: 2 for series (series, points), 1 for one data set (points)."""
+        return 2 if self.prior.num_data is None else 1
+
+    @property
+    def evidence(self) -> Conditioning:
+        """The name under which files hold `conditioning`."""
+        return self.conditioning
+
+    def features(self, aux: Any, training: bool = False) -> tf.Tensor:
+        """Features (..., n, D) of auxiliary data, float64; DataError or ValueError if the prior cannot use them."""
+        return inputs.features(self.auxiliary, self.prior, aux, self.batch_rank, training)
+
+    def encode(self, observations: tf.Tensor, training: bool = False, features: tf.Tensor | None = None) -> LatentData:
+        """The latent data set of observations (..., n, *observation): means y~ and bounded variances s2 (..., n, L).
+
+        ``features`` (..., n, D) are passed on to the prior; conditional networks see them as well.
+        """
+        if self.encoder is None:
+            return LatentData(features, None, None)
+        event = self._observation_shape if self.built else tuple(observations.shape[self.batch_rank :])
+        flat = self.network_inputs(tf.reshape(observations, [-1, *event]), features)
+        leading = tf.unstack(tf.shape(observations)[: self.batch_rank])
+        outputs = tf.reshape(self.encoder(flat, training=training), [*leading, 2 * self.num_latents])
+        return LatentData(features, *networks.bounded_moments(outputs, self.variance_bounds))
+
+    def decode(self, latents: tf.Tensor, training: bool = False, features: tf.Tensor | None = None) -> tf.Tensor:
+        """The likelihood's parameters for latents (..., L), never in half precision."""
+        flat = tf.reshape(tf.cast(latents, self.compute_dtype), [-1, self.num_latents])
+        outputs = tf.cast(self.decoder(self.network_inputs(flat, features), training=training), self.variable_dtype)
+        return tf.reshape(outputs, [*tf.unstack(tf.shape(latents)[:-1]), *outputs.shape[1:]])
+
+    def network_inputs(self, tensor: tf.Tensor, features: tf.Tensor | None) -> Any:
+        """The input of a network; conditional models add something of the features."""
+        return tensor
+
+    def posterior(self, aux: Any, observations: tf.Tensor) -> LatentPosterior:
+        """q(z | x, y) at the data themselves, given just these data."""
+        return self.latent_posterior(self.encode(observations, features=self.features(aux)))
+
+    def latent_posterior(self, data: LatentData, training: bool = False) -> LatentPosterior:
+        """The prior's posterior of a batch; models whose prior needs more than the batch override it."""
+        return self.prior(data)
+
+    def sample_latents(self, mean: tf.Tensor, variance: tf.Tensor) -> tf.Tensor:
+        """One draw per latent from independent Gaussians, in the networks' dtype."""
+        return self.sampler(mean, variance)
+
+    def elbo_terms(self, aux: Any, observations: tf.Tensor, training: bool = False) -> ElboTerms:
+        """Per-example terms of the ELBO for a batch, with one latent sample (eq. 10)."""
+        features = self.features(aux, training)
+        if training:
+            self.prior.validate_training(tuple(features.shape))
+        q = self.latent_posterior(self.encode(observations, training, features), training)
+        outputs = self.decode(self.sample_latents(q.mean, q.variance), training, features)
+        return self.terms(outputs, observations, q.kl)
+
+    def terms(self, outputs: tf.Tensor, observations: tf.Tensor, kl: tf.Tensor) -> ElboTerms:
+        """`ElboTerms` of decoded outputs and the KL per example, (batch,) or ()."""
+        log_likelihood, mse = self.likelihood.per_example(outputs, observations)
+        kl = tf.cast(kl, log_likelihood.dtype) + tf.zeros_like(log_likelihood)
+        return ElboTerms(log_likelihood, kl, mse, num_values=tf.reduce_prod(tf.shape(outputs)[1:]))
+
+    # ---- training ----
+
+    def compile(self, optimizer: Any = "adam", objective: Objective | None = None, **kwargs) -> None:
+        """Set the optimiser and the objective (`ELBO` by default); other arguments as for Keras, but no loss.
+
+        Raises:
+            ValueError: for arguments that have no meaning here, or that several replicas cannot share.
+        """
+        for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
+            if kwargs.get(name) is not None:
+                raise ValueError(f"a model has no {name} to set: `objective` is what training minimises")
+        with self.distribute_strategy.scope():
+            super().compile(optimizer=optimizer, **kwargs)
+            self.objective = ELBO() if objective is None else objective
+        self.trainer.validate()
+
+    def fit(self, x: Any = None, y: Any = None, **kwargs) -> keras.callbacks.History:
+        """Train with Keras' `fit`. What the model was conditioned on is cleared, as it belongs to the old weights.
+
+        Args:
+            x: auxiliary data: an array (series, points[, D]) or (points, D), a dict of named arrays, or a DataFrame;
+                or a `tf.data.Dataset`, `keras.utils.PyDataset` or generator of batches (aux, observations).
+            y: observations (series, points, ...) or (points, ...), unless x gives them.
+            kwargs: as for Keras.
+
+        Raises:
+            DataError: for data of wrong shapes, or that are not finite.
+            WorkerLostError: when another worker dies.
+        """
+        return training.fit(self, super().fit, x, y, kwargs)
+
+    def before_training(self, x: Any, y: Any) -> None:
+        """Called by `fit` with checked data; models that need all data at each step keep them here."""
+        if inputs.checks.is_array_like(x):
+            self.prior.validate_training(self.inputs_gate.feature_shape(x))
+
+    def evaluate(self, x: Any = None, y: Any = None, **kwargs) -> Any:
+        """Loss and ELBO terms on data, with Keras' `evaluate`. Arguments and errors as in `fit`."""
+        return training.evaluate(self, super().evaluate, x, y, kwargs)
+
+    def train_on_batch(self, *args, **kwargs) -> Any:
+        """Keras' `train_on_batch`; like `fit` it clears what the model was conditioned on."""
+        self.trainer.refuse_single_batch("train_on_batch", "fit")
+        self.conditioning.clear()
+        return super().train_on_batch(*args, **kwargs)
+
+    def test_on_batch(self, *args, **kwargs) -> Any:
+        """Keras' `test_on_batch`."""
+        self.trainer.refuse_single_batch("test_on_batch", "evaluate")
+        return super().test_on_batch(*args, **kwargs)
+
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """One step of the optimiser; Keras' own would call the model on the auxiliary data alone."""
+        return training.train_step(self, data)
+
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """The metrics of one batch."""
+        return training.batch_loss(self, *training.unpack(data), training=False)[1]()
+
+    def make_train_function(self, force: bool = False) -> None:
+        """Set the function that `fit` calls with an iterator of batches."""
+        self.trainer.make_function("train", super().make_train_function, force)
+
+    def make_test_function(self, force: bool = False) -> None:
+        """Set the function that `evaluate` calls with an iterator of batches."""
+        self.trainer.make_function("test", super().make_test_function, force)
+
+    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        default = functools.partial(super()._maybe_symbolic_build, iterator=iterator, data_batch=data_batch)
+        self.trainer.symbolic_build(default)
+
+    # ---- conditioning ----
+
+    def condition(self, aux: Any, observations: Any = None, batch_size: int | None = None) -> None:
+        """Give the model observed data, replacing what it was given before.
+
+        Args:
+            aux: auxiliary data, in any container that `fit` takes.
+            observations: what was observed there, unless aux gives it.
+            batch_size: how many examples to hold in memory at a time, 256 by default.
+
+        Raises:
+            DataError: for data of wrong shapes, or that are not finite.
+        """
+        self.conditioning.set(prediction.statistics(self, aux, observations, batch_size))
+
+    def update(self, aux: Any, observations: Any = None, batch_size: int | None = None) -> None:
+        """Add data: the same as conditioning on all of them at once. Arguments and errors as in `condition`."""
+        self.conditioning.require()
+        self.conditioning.add(prediction.statistics(self, aux, observations, batch_size))
+
+    def forget(self, aux: Any, observations: Any = None, batch_size: int | None = None) -> None:
+        """Remove data that were given before. Arguments and errors as in `condition`.
+
+        A sparse posterior keeps only sums: it refuses data that it cannot have been given, but does not notice all.
+        """
+        self.conditioning.require()
+        self.conditioning.remove(prediction.statistics(self, aux, observations, batch_size))
+
+    # ---- prediction ----
+
+    def posterior_latents(self, aux: Any, observations: Any, batch_size: int | None = None) -> prediction.LatentMoments:
+        """Posterior of the latents at observed points: of series, each given its own points alone; of one data set,
+        given what the model was conditioned on."""
+        return prediction.posterior_latents(self, aux, observations, batch_size)
+
+    def reconstruct(self, aux: Any, observations: Any, batch_size: int | None = None) -> np.ndarray:
+        """Mean observations (..., n, *observation) at the posterior means of `posterior_latents`."""
+        return prediction.reconstruct(self, aux, observations, batch_size)
+
+    def predict(self, x: Any, batch_size: int | None = None, **kwargs) -> np.ndarray:
+        """Mean observations at new auxiliary inputs: the decoded posterior mean of the latents.
+
+        Args:
+            x: auxiliary data as arrays; for series, row i is asked of the i-th conditioned series.
+            batch_size: examples at a time, 256 by default.
+            kwargs: as for Keras; without effect where workers train together, each of which predicts for itself.
+
+        Returns:
+            Shape (series, points, *observation) or (points, *observation).
+
+        Raises:
+            NotConditionedError: before `condition`.
+            DataError: for inputs of a wrong shape, or that are not finite.
+        """
+        aux, series = prediction.new_inputs(self, x)
+        dataset = prediction.as_dataset(aux, series, batch_size)
+        self.conditioning.prepare()
+        if replicas.several_workers(self.distribute_strategy):  # each for itself, so that none waits for another
+            return np.concatenate([self.predict_step(batch).numpy() for batch in dataset])
+        return super().predict(dataset, **kwargs)
+
+    def predict_step(self, data: Any) -> tf.Tensor:
+        """Mean observations of one batch of `predict`."""
+        inputs_, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return prediction.mean(self, inputs_["aux"], self.conditioning.prepared(inputs_["series"]))
+
+    def call(self, aux: Any, series: tf.Tensor | None = None) -> tf.Tensor:
+        """Mean observations at new inputs (see `predict`) of these conditioned series, of all if None."""
+        return prediction.mean(self, aux, self.conditioning.posterior(series))
+
+    def predict_latent(self, aux: Any, batch_size: int | None = None) -> prediction.LatentMoments:
+        """Posterior mean and variance of the latents at new inputs, each (..., n, L). Arguments as in `predict`."""
+        return prediction.predict_latent(self, aux, batch_size)
+
+    def sample_latent(self, aux: Any, num_samples: int = 1, joint: bool = True, seed: int | None = None) -> np.ndarray:
+        """Draws of the latents at new inputs, (num_samples, ..., n, L).
+
+        Args:
+            aux: auxiliary data, as for `predict`.
+            num_samples: number of draws.
+            joint: True draws whole functions, False draws each latent from its marginal.
+            seed: of these draws; None continues the model's own generator.
+        """
+        return prediction.sample_latent(self, aux, num_samples, joint, seed)[0]
+
+    def sample(self, aux: Any, num_samples: int = 1, joint: bool = True, seed: int | None = None) -> np.ndarray:
+        """Mean observations of latent draws, (num_samples, ..., n, *observation). Arguments as in `sample_latent`."""
+        return prediction.sample(self, aux, num_samples, joint, seed)
+
+    # ---- building and serialisation ----
+
+    def ensure_built(self, observations_shape: tuple[int | None, ...]) -> None:
+        """Build what is not built, for observations of this shape.
+
+        Raises:
+            DataError: if the model was built for another shape.
+        """
+        event = tuple(observations_shape[self.batch_rank :])
+        if not self.built:
+            self.num_latents = networks.build(self.encoder, self.decoder, self.prior, event)
+            self._observation_shape = event
+            self.built = True
+        expected = self._observation_shape
+        if None not in event and None not in expected and event != expected:
+            raise DataError(f"observations have shape {event} each, but the encoder takes {expected}")
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """The shape of single observations."""
+        return {"observation_shape": list(self._observation_shape)} if self.built else None
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Build for the saved shape of observations."""
+        self.ensure_built((None,) * self.batch_rank + tuple(config["observation_shape"]))
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return serialization.get_config(self)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "LatentModel":
+        """A model from `get_config`."""
+        return cls(**serialization.arguments(config, custom_objects))
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """Optimiser and objective."""
+        return serialization.get_compile_config(self)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile as saved, and build the optimiser's variables."""
+        self.compile(**serialization.arguments(config))
+        self.optimizer.build(self.trainable_variables)

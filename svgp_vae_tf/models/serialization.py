@@ -1,0 +1,44 @@
+"""What a `.keras` file says of a model: the constructor's arguments, and how it was compiled."""
+
+from typing import Any
+
+import keras
+
+from svgp_vae_tf.priors.sparse import renamed
+
+PARTS = ("encoder", "decoder", "likelihood", "auxiliary")
+
+
+def get_config(model: Any) -> dict[str, Any]:
+    """The constructor's arguments of a `LatentModel`; of named models, with the arguments that make the prior."""
+    serialize = keras.saving.serialize_keras_object
+    if model.prior_arguments is None:
+        prior = {"prior": serialize(model.prior)}
+    else:
+        config = model.prior.get_config()
+        prior = {name: config[name] for name in model.prior_arguments}
+    return {
+        **{name: serialize(getattr(model, name)) for name in PARTS},
+        **prior,
+        "variance_bounds": list(model.variance_bounds),
+        "seed": model.seed,
+        "name": model.name,
+        "dtype": serialize(model.dtype_policy),
+    }
+
+
+def get_compile_config(model: Any) -> dict[str, Any] | None:
+    """Optimiser and objective; None for a model that was not compiled."""
+    if not model.compiled:
+        return None
+    serialize = keras.saving.serialize_keras_object
+    return {"optimizer": serialize(model.optimizer), "objective": serialize(model.objective)}
+
+
+def arguments(config: dict[str, Any], custom_objects: Any = None) -> dict[str, Any]:
+    """A configuration with its objects restored."""
+    restore = keras.saving.deserialize_keras_object
+    return {
+        name: restore(value, custom_objects) if isinstance(value, dict) and "class_name" in value else value
+        for name, value in renamed(config).items()
+    }

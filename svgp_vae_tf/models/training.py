@@ -1,0 +1,101 @@
+"""Training: what `fit` and `evaluate` do beside Keras, and one step: loss, gradients and metrics of a batch."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from svgp_vae_tf.distribution import sum_over_replicas
+from svgp_vae_tf.errors import DataError
+from svgp_vae_tf.models import inputs
+from svgp_vae_tf.models.translation import one_line_errors
+
+NOT_FINITE = "the loss is not finite: look for NaN in the data or lower the learning rate"
+
+Logs = dict[str, tf.Tensor]
+
+
+def fit(model: Any, keras_fit: Callable[..., Any], x: Any, y: Any, kwargs: dict[str, Any]) -> keras.callbacks.History:
+    """`LatentModel.fit`: check the data, clear the conditioning, and let Keras train."""
+    inputs.refuse_weights(kwargs)
+    x, y = model.inputs_gate.training(x, y, None if kwargs.get("validation_split") else model.prior.num_data)
+    kwargs = model.inputs_gate.validation(kwargs)
+    model.before_training(x, y)
+    model.conditioning.clear()
+    try:
+        with one_line_errors(model.distribute_strategy):
+            x, y, kwargs = model.trainer.split_for_fit(x, y, kwargs)
+            history = keras_fit(x=x, y=y, **kwargs)
+    finally:
+        model.conditioning.clear()  # a callback may have conditioned, with the weights of an earlier step
+    if not history.history and kwargs.get("initial_epoch", 0) < kwargs.get("epochs", 1):
+        raise DataError(inputs.NO_BATCH)
+    return history
+
+
+def evaluate(model: Any, keras_evaluate: Callable[..., Any], x: Any, y: Any, kwargs: dict[str, Any]) -> Any:
+    """`LatentModel.evaluate`: check the data, and let Keras evaluate."""
+    inputs.refuse_weights(kwargs)
+    x, y = model.inputs_gate.training(x, y)
+    with one_line_errors(model.distribute_strategy):
+        x, y, kwargs = model.trainer.split_for_evaluate(x, y, kwargs)
+        result = keras_evaluate(x=x, y=y, **kwargs)
+    if isinstance(result, dict | list) and not result:
+        raise DataError(inputs.NO_BATCH)
+    return result
+
+
+def train_step(model: Any, data: Any) -> Logs:
+    """Take one step of the optimiser on a batch, and return the logs.
+
+    Args:
+        model: a compiled `LatentModel`.
+        data: (aux, observations), this replica's examples.
+    """
+    with tf.GradientTape() as tape:
+        loss, update = batch_loss(model, *unpack(data), training=True)
+        scaled = model.optimizer.scale_loss(loss)
+    variables = model.trainable_weights
+    # densify sparse gradients, so that Adam's moments of table rows absent from the batch decay too
+    dense = [None if g is None else tf.convert_to_tensor(g) for g in tape.gradient(scaled, variables)]
+    model.optimizer.apply_gradients(zip(model.trainer.combined(dense), variables, strict=True))
+    return update()
+
+
+def batch_loss(model: Any, aux: Any, observations: tf.Tensor, training: bool) -> tuple[tf.Tensor, Callable[[], Logs]]:
+    """This replica's share of the mean loss over the global batch, and a function that updates the metrics."""
+    model._clear_losses()
+    terms = model.elbo_terms(aux, observations, training)
+    losses = model.objective(terms, training=training)
+    if model.losses:  # regularisers of networks
+        losses += tf.add_n([tf.cast(loss, losses.dtype) for loss in model.losses])
+    # check the sum over replicas: if only one raised, the others would hang
+    tf.debugging.assert_all_finite(sum_over_replicas(tf.reduce_sum(losses)), NOT_FINITE)
+
+    def update() -> Logs:
+        model.trainer.track(
+            (model._loss_tracker, losses),
+            (model.log_likelihood_tracker, terms.log_likelihood),
+            (model.kl_tracker, terms.kl),
+            (model.elbo_tracker, terms.log_likelihood - terms.kl),
+            (model.mse_tracker, terms.mse),
+        )
+        return {**model.get_metrics_result(), **(model.objective.logs() if training else {})}
+
+    count = sum_over_replicas(tf.cast(tf.shape(losses)[0], losses.dtype))
+    return tf.reduce_sum(losses) / count, update
+
+
+def unpack(data: Any) -> tuple[Any, tf.Tensor]:
+    """Auxiliary data and observations of a batch.
+
+    Raises:
+        DataError: for a batch without observations, or with weights.
+    """
+    aux, observations, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+    if observations is None:
+        raise DataError("a batch needs auxiliary data and observations: (aux, observations)")
+    if sample_weight is not None:
+        raise DataError(inputs.NO_WEIGHTS)
+    return aux, tf.convert_to_tensor(observations)
