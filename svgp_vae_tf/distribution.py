@@ -1,15 +1,18 @@
-"""Sums over the replicas that train together: what makes many devices compute what one would."""
+"""Reductions over the replicas that train together, so that several devices compute what one device would.
+
+With one replica, or outside of a replica context, tensors are left as they are.
+"""
 
 import tensorflow as tf
 
 
 def num_replicas() -> int:
-    """How many replicas train together, here and on other machines."""
+    """Number of replicas that train together, on this machine and others."""
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
 def sum_over_replicas(x: tf.Tensor) -> tf.Tensor:
-    """The sum over all replicas that train together; gradients flow through it."""
+    """The sum of a tensor over all replicas, with gradients; x has the same shape on all of them."""
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return x
@@ -17,13 +20,13 @@ def sum_over_replicas(x: tf.Tensor) -> tf.Tensor:
 
 
 def local_rows(count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Where this replica's examples are in the global batch.
+    """The position of this replica's rows in the global batch.
 
     Args:
-        count: how many they are, shape (); replicas may differ, and some may have none.
+        count: number of this replica's rows, int32, shape (); it may differ between replicas and may be 0.
 
     Returns:
-        The row of the first one and the number of all replicas' rows, each int32 of shape ().
+        The index of the replica's first row and the number of rows of all replicas, int32, shape () each.
     """
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
@@ -35,13 +38,13 @@ def local_rows(count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def gather_replicas(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The rows of the global batch, on every replica; gradients flow through them.
+    """The rows of the global batch on every replica, with gradients.
 
     Args:
         x: this replica's rows, (b, ...).
 
     Returns:
-        All rows, (B, ...), and the places of this replica's among them, (b,), int32.
+        All rows, (B, ...), and the indices of this replica's rows among them, (b,), int32.
     """
     count = tf.shape(x)[0]
     first, total = local_rows(count)

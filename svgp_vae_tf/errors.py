@@ -1,17 +1,17 @@
-"""Named errors, each raised with one line that says what is wrong and what to do."""
+"""Exceptions of the package. Their messages are one line that says what is wrong and how to fix it."""
 
 
 class NotConditionedError(RuntimeError):
-    """A prediction was asked for before any data were given to the posterior."""
+    """A prediction was requested before the posterior was conditioned on data."""
 
 
 class ModelFileError(ValueError):
-    """A file that should hold a model cannot be read as one."""
+    """A file cannot be read as a saved model."""
 
 
 class DataError(ValueError):
-    """Data from outside have a wrong shape or type, or hold values that are not finite."""
+    """Input data have a wrong shape or type, or hold values that are not finite."""
 
 
 class WorkerLostError(RuntimeError):
-    """Another of the processes that train together has died or does not answer."""
+    """Another worker of a distributed training run has died or does not respond."""

@@ -1,4 +1,4 @@
-"""Earlier name of part of `svgp_vae_tf.features`."""
+"""Alias of part of `svgp_vae_tf.features`, under its earlier name."""
 
 from svgp_vae_tf.features import PooledFeatures, gather_groups, whole_groups
 

@@ -1,6 +1,7 @@
-"""Where inducing points start: each function returns points (m, D) in feature space, float64.
+"""Initial inducing points: each function returns points (m, D) in the space of features, float64.
 
-Numbers of points that cannot be honoured, and bad arrays, are a ValueError.
+All functions raise ValueError for arrays of another shape or with values that are not finite, and for numbers of points
+that are not possible.
 """
 
 from collections.abc import Sequence
@@ -9,34 +10,37 @@ import numpy as np
 
 from svgp_vae_tf.kernels import Kernel
 
-_BLOCK = 2**22  # distances held at once
-_ROUNDING = 1e-12  # conditional variances this far below the largest variance are rounding errors
+_BLOCK = 2**22  # number of distances in memory at a time
+_ROUNDING = 1e-12  # conditional variances below this share of the largest variance are rounding errors
 
 
 def k_means(features: np.ndarray, m: int, seed: int = 0) -> np.ndarray:
-    """Centres of m clusters of the features, found by Lloyd's algorithm from a k-means++ start.
+    """Centres of m clusters of the features, from Lloyd's algorithm with k-means++ initialisation.
 
-    Columns are divided by their standard deviation for clustering; the centres are in the original unit. A cluster
-    that loses its last point restarts at the point furthest from its centre, so that all m centres are distinct.
+    Columns are divided by their standard deviations for clustering; the centres are in the original units. A cluster
+    that loses its last row restarts at the row furthest from its own centre, so all m centres are distinct.
 
     Source: Arthur and Vassilvitskii (2007), "k-means++: The Advantages of Careful Seeding".
 
     Args:
         features: (n, D).
         m: number of points, at most the number of distinct rows.
-        seed: of the start; the same seed gives the same centres.
+        seed: seed of the initialisation; the same seed gives the same centres.
 
     Returns:
-        (m, D).
+        (m, D), float64.
 
     Raises:
-        ValueError: if there are fewer than m distinct rows, or the features are no finite (n, D).
+        ValueError: if there are fewer than m distinct rows, or the features are not finite or not of shape (n, D).
+
+    >>> sorted(k_means(np.array([[0.0], [1.0], [10.0], [11.0]]), 2).tolist())
+    [[0.5], [10.5]]
     """
     features = _as_table(features, "features")
     _check_count(m)
     distinct = np.unique(features, axis=0)
     if m > len(distinct):
-        raise ValueError(f"{m} inducing points were asked for, but the features have {len(distinct)} distinct row(s)")
+        raise ValueError(f"{m} inducing points were requested, but the features have {len(distinct)} distinct row(s)")
     if m == len(distinct):
         return distinct
     scale = np.where(np.ptp(features, axis=0) > 0, features.std(axis=0), 1.0)
@@ -51,7 +55,7 @@ def k_means(features: np.ndarray, m: int, seed: int = 0) -> np.ndarray:
 
 
 def _spread_rows(rows: np.ndarray, m: int, generator: np.random.Generator) -> np.ndarray:
-    """The k-means++ start: m rows, each drawn in proportion to its squared distance from those before."""
+    """The k-means++ initialisation: m rows, drawn in proportion to the squared distance to the nearest one so far."""
     chosen = [int(generator.integers(len(rows)))]
     distances = np.sum((rows - rows[chosen[0]]) ** 2, axis=1)
     while len(chosen) < m:
@@ -61,7 +65,7 @@ def _spread_rows(rows: np.ndarray, m: int, generator: np.random.Generator) -> np
 
 
 def _nonempty_labels(rows: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """The nearest centre of each row, (n,), after centres without rows have moved to the worst served rows."""
+    """Index of the nearest centre of each row, (n,), after moving centres without rows to the furthest rows."""
     centres = centres.copy()
     while True:
         labels, distances = _nearest(rows, centres)
@@ -72,6 +76,7 @@ def _nonempty_labels(rows: np.ndarray, centres: np.ndarray) -> np.ndarray:
 
 
 def _nearest(rows: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Index of the nearest centre of each row, and the squared distance to it, (n,) each."""
     from scipy.spatial.distance import cdist
 
     labels, distances = np.empty(len(rows), np.int64), np.empty(len(rows))
@@ -84,26 +89,27 @@ def _nearest(rows: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def _means(rows: np.ndarray, labels: np.ndarray, m: int) -> np.ndarray:
+    """The mean of the rows of each cluster, (m, D)."""
     origin = rows.mean(axis=0)  # sums of large numbers, such as time stamps, would lose digits
     sums = np.column_stack([np.bincount(labels, column, m) for column in (rows - origin).T])
     return origin + sums / np.bincount(labels, minlength=m)[:, np.newaxis]
 
 
 def grid(low: float | Sequence[float], high: float | Sequence[float], counts: int | Sequence[int]) -> np.ndarray:
-    """A regular grid from ``low`` to ``high``, both included; the only point of an axis lies in its middle.
+    """A regular grid from ``low`` to ``high``, both included; an axis with one point has it in the middle.
 
     >>> grid([0.0, 5.0], [1.0, 7.0], [2, 3]).tolist()
     [[0.0, 5.0], [0.0, 6.0], [0.0, 7.0], [1.0, 5.0], [1.0, 6.0], [1.0, 7.0]]
 
     Args:
-        low, high: (D,), or numbers for a single axis.
-        counts: (D,), the number of points along each axis.
+        low, high: ends of each axis, (D,), or numbers for a single axis.
+        counts: number of points along each axis, (D,).
 
     Returns:
-        (product of counts, D), with the last axis fastest.
+        (product of counts, D), float64; the last axis varies fastest.
 
     Raises:
-        ValueError: if the lengths differ, a count is below 1, or an axis of several points has no length.
+        ValueError: if the lengths differ, a count is below 1, or an axis with several points has no length.
     """
     starts, ends = np.atleast_1d(np.asarray(low, np.float64)), np.atleast_1d(np.asarray(high, np.float64))
     numbers = np.atleast_1d(np.asarray(counts))
@@ -123,10 +129,10 @@ def grid(low: float | Sequence[float], high: float | Sequence[float], counts: in
 
 
 def greedy_variance(features: np.ndarray, m: int, kernel: Kernel, threshold: float = 0.0) -> np.ndarray:
-    """The m rows found by taking, again and again, the row with the largest variance given the rows taken before.
+    """m rows, each of which has the largest conditional variance given those selected before.
 
-    This is the Cholesky factorisation of the kernel matrix with pivoting, stopped after m columns: O(n m^2) time and
-    O(n m) memory. Of equal variances the first is taken.
+    This is a pivoted Cholesky factorisation of the kernel matrix, stopped after m columns: O(n m^2) time and O(n m)
+    memory. Of equal variances, the first is selected.
 
     Source: Burt, Rasmussen and van der Wilk (2019), "Rates of Convergence for Sparse Variational Gaussian Process
     Regression".
@@ -134,19 +140,19 @@ def greedy_variance(features: np.ndarray, m: int, kernel: Kernel, threshold: flo
     Args:
         features: (n, D).
         m: number of points.
-        kernel: with one set of parameters (``num_latents=None``).
-        threshold: conditional variances up to this value, or rounding error, count as zero.
+        kernel: a kernel with one set of parameters (``num_latents=None``).
+        threshold: conditional variances up to this value count as zero; rounding errors always do.
 
     Returns:
-        (m, D), in the order they were taken.
+        (m, D), float64, in the order of selection.
 
     Raises:
-        ValueError: if m exceeds n, or fewer than m points leave no variance: the kernel then has a lower rank.
+        ValueError: if m exceeds n, or if fewer than m points leave no variance, as with a kernel of lower rank.
     """
     features = _as_table(features, "features")
     _check_count(m)
     if m > len(features):
-        raise ValueError(f"{m} inducing points were asked for, but the features have {len(features)} row(s)")
+        raise ValueError(f"{m} inducing points were requested, but the features have {len(features)} row(s)")
     if not threshold >= 0:
         raise ValueError(f"threshold must be at least 0, got {threshold}")
     variances = np.array(kernel.diagonal(features))
@@ -155,16 +161,16 @@ def greedy_variance(features: np.ndarray, m: int, kernel: Kernel, threshold: flo
     if not np.isfinite(variances).all():
         raise ValueError("the kernel has variances that are not finite")
     smallest = max(threshold, _ROUNDING * variances.max())
-    factor, taken = np.empty((m, len(features))), np.empty(m, np.int64)
+    factor, selected = np.empty((m, len(features))), np.empty(m, np.int64)
     for i in range(m):
-        taken[i] = pivot = np.argmax(variances)
+        selected[i] = pivot = np.argmax(variances)
         if variances[pivot] <= smallest:
-            raise ValueError(f"{m} inducing points were asked for, but {i} suffice: they leave no variance")
+            raise ValueError(f"{m} inducing points were requested, but {i} suffice: they leave no variance")
         column = np.asarray(kernel.matrix(features, features[pivot : pivot + 1]))[:, 0]
         factor[i] = (column - factor[:i, pivot] @ factor[:i]) / np.sqrt(variances[pivot])
         variances -= factor[i] ** 2
         variances[pivot] = 0.0
-    return features[taken]
+    return features[selected]
 
 
 def _check_count(m: int) -> None:

@@ -1,4 +1,4 @@
-"""p(y | z): what a decoder's output means."""
+"""Likelihoods p(y | z), which interpret the outputs of a decoder."""
 
 import math
 from typing import Any
@@ -14,39 +14,56 @@ _register = keras.saving.register_keras_serializable(package="svgp_vae_tf")
 
 
 class Likelihood(keras.layers.Layer):
-    """Base of the likelihoods. Independent over all entries of an observation, given the decoder's output."""
+    """Base class of all likelihoods: entries of an observation are independent given the decoder's outputs."""
 
     def __init__(self, **kwargs) -> None:
         super().__init__(**kwargs)
         self.built = True
 
     def log_prob(self, outputs: tf.Tensor, observations: tf.Tensor) -> tf.Tensor:
-        """``log p(y | outputs)`` entry by entry; both arguments and the result have one shape."""
+        """``log p(y | outputs)`` elementwise; arguments and result have the same shape, and outputs' type."""
         raise NotImplementedError
 
     def per_example(self, outputs: tf.Tensor, observations: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """log p(y | outputs) and the mean squared error of E[y | outputs] of each example, (batch,) each."""
-        within = list(range(1, len(outputs.shape)))
+        """Sums and means over the entries of each example.
+
+        Args:
+            outputs: outputs of the decoder, (batch, ...).
+            observations: y, (batch, ...).
+
+        Returns:
+            log p(y | outputs) and the mean squared error of E[y | outputs], (batch,) each.
+        """
+        axes = list(range(1, len(outputs.shape)))
         error = tf.square(self.mean(outputs) - tf.cast(observations, outputs.dtype))
-        return tf.reduce_sum(self.log_prob(outputs, observations), within), tf.reduce_mean(error, within)
+        return tf.reduce_sum(self.log_prob(outputs, observations), axes), tf.reduce_mean(error, axes)
 
     def validate_observations(self, observations: np.ndarray) -> None:
-        """Raise DataError if observations cannot come from this likelihood."""
+        """Raise DataError if the likelihood cannot have generated the observations, a NumPy array."""
 
     def mean(self, outputs: tf.Tensor) -> tf.Tensor:
-        """``E[y | outputs]``, entry by entry."""
+        """``E[y | outputs]`` elementwise."""
         raise NotImplementedError
 
     def sample(self, outputs: tf.Tensor, seed: Any) -> tf.Tensor:
-        """A draw of y, entry by entry."""
+        """A sample of y given outputs, elementwise.
+
+        Args:
+            outputs: outputs of the decoder.
+            seed: an integer or a `keras.random.SeedGenerator`.
+        """
         raise NotImplementedError
 
 
 @_register
 class Bernoulli(Likelihood):
-    """Binary observations, or values between 0 and 1; the decoder gives logits."""
+    """Binary observations, or values between 0 and 1; the decoder outputs logits.
+
+    ``log p(y | f) = y log s(f) + (1 - y) log (1 - s(f))`` with the logistic function s.
+    """
 
     def validate_observations(self, observations: np.ndarray) -> None:
+        """Raise DataError for observations that are not from 0 to 1."""
         low, high = observations.min(), observations.max()
         if low < 0 or high > 1:
             raise DataError(
@@ -55,23 +72,31 @@ class Bernoulli(Likelihood):
             )
 
     def log_prob(self, outputs: tf.Tensor, observations: tf.Tensor) -> tf.Tensor:
+        """See `Likelihood.log_prob`."""
         return -tf.nn.sigmoid_cross_entropy_with_logits(labels=tf.cast(observations, outputs.dtype), logits=outputs)
 
     def mean(self, outputs: tf.Tensor) -> tf.Tensor:
+        """See `Likelihood.mean`."""
         return tf.sigmoid(outputs)
 
     def sample(self, outputs: tf.Tensor, seed: Any) -> tf.Tensor:
+        """See `Likelihood.sample`."""
         uniform = keras.random.uniform(tf.shape(outputs), dtype=outputs.dtype, seed=seed)
         return tf.cast(uniform < self.mean(outputs), outputs.dtype)
 
 
 @_register
 class Gaussian(Likelihood):
-    """Real observations with one noise level; the decoder gives the mean.
+    """Real observations with the same noise everywhere; the decoder outputs the mean.
+
+    ``log p(y | f) = -(y - f)^2 / (2 s^2) - log s - log(2 pi) / 2`` with the noise's standard deviation s.
 
     Args:
-        stddev: noise standard deviation, in the unit of the observations.
+        stddev: s, in the unit of the observations; the initial value if it is trained.
         train_stddev: whether `fit` learns it.
+
+    Raises:
+        ValueError: for a standard deviation that is not positive and finite.
     """
 
     def __init__(self, stddev: float = 1.0, train_stddev: bool = False, **kwargs) -> None:
@@ -86,29 +111,34 @@ class Gaussian(Likelihood):
 
     @property
     def stddev(self) -> tf.Tensor:
-        """The current noise standard deviation, a scalar."""
+        """The current standard deviation of the noise, shape ()."""
         return tf.exp(tf.convert_to_tensor(self._log_stddev))
 
     def log_prob(self, outputs: tf.Tensor, observations: tf.Tensor) -> tf.Tensor:
+        """See `Likelihood.log_prob`."""
         log_stddev = tf.cast(tf.convert_to_tensor(self._log_stddev), outputs.dtype)
         standardized = (tf.cast(observations, outputs.dtype) - outputs) * tf.exp(-log_stddev)
         return -0.5 * (math.log(2.0 * math.pi) + tf.square(standardized)) - log_stddev
 
     def per_example(self, outputs: tf.Tensor, observations: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        # both from one sum of squares: with large images these passes are what a step costs beside its networks
-        within = tuple(range(1, len(outputs.shape)))
-        squares = linalg.sum_of_squares(outputs - tf.cast(observations, outputs.dtype), within)
+        """See `Likelihood.per_example`."""
+        # both from one sum of squares: passes over large images are the main cost of a step besides the networks
+        axes = tuple(range(1, len(outputs.shape)))
+        squares = linalg.sum_of_squares(outputs - tf.cast(observations, outputs.dtype), axes)
         count = tf.cast(tf.reduce_prod(tf.shape(outputs)[1:]), outputs.dtype)
         log_stddev = tf.cast(tf.convert_to_tensor(self._log_stddev), outputs.dtype)
         constant = count * (0.5 * math.log(2.0 * math.pi) + log_stddev)
         return -0.5 * squares * tf.exp(-2.0 * log_stddev) - constant, squares / count
 
     def mean(self, outputs: tf.Tensor) -> tf.Tensor:
+        """See `Likelihood.mean`."""
         return outputs
 
     def sample(self, outputs: tf.Tensor, seed: Any) -> tf.Tensor:
+        """See `Likelihood.sample`."""
         noise = keras.random.normal(tf.shape(outputs), dtype=outputs.dtype, seed=seed)
         return outputs + tf.cast(self.stddev, outputs.dtype) * noise
 
     def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
         return {**super().get_config(), "stddev": self.initial_stddev, "train_stddev": self.train_stddev}

@@ -1,4 +1,4 @@
-"""Earlier name of `svgp_vae_tf.layers`."""
+"""Alias of `svgp_vae_tf.layers`, under its earlier name."""
 
 from svgp_vae_tf.layers import UpsampledConv2D
 

@@ -1,4 +1,4 @@
-"""What training minimises, from the terms of the ELBO: the beta-ELBO, or GECO's constrained problem."""
+"""Training objectives, computed from the terms of the ELBO: the beta-ELBO and GECO."""
 
 import math
 from typing import Any, NamedTuple
@@ -12,41 +12,57 @@ _register = keras.saving.register_keras_serializable(package="svgp_vae_tf")
 
 
 class ElboTerms(NamedTuple):
-    """What a batch says of a model, one number per example (a series, or a point of one data set)."""
+    """The terms of the ELBO for each example of a batch (a series, or a point of one data set)."""
 
     log_likelihood: tf.Tensor
     """log p(y | z), shape (batch,)."""
     kl: tf.Tensor
-    """The regulariser, shape (batch,)."""
+    """The KL term, shape (batch,)."""
     mse: tf.Tensor
-    """Mean squared error of the decoded mean, shape (batch,)."""
+    """Mean squared error of the mean reconstruction, shape (batch,)."""
     num_values: tf.Tensor
-    """K, the observed values (pixels) of an example, shape ()."""
+    """K, the number of observed values (pixels) of an example, shape ()."""
 
 
 class Objective(keras.layers.Layer):
-    """Base: from the terms of a batch to a loss per example, whose mean is minimised."""
+    """Base class of objectives: a loss per example, whose mean is minimised.
+
+    Its weights have the variable type of Keras' default policy, which is never half precision.
+    """
 
     def __init__(self, **kwargs) -> None:
-        kwargs.setdefault("dtype", keras.config.dtype_policy().variable_dtype)  # never half precision
+        kwargs.setdefault("dtype", keras.config.dtype_policy().variable_dtype)
         super().__init__(**kwargs)
         self.built = True
 
     def call(self, terms: ElboTerms, training: bool = False) -> tf.Tensor:
-        """Loss per example, (batch,); with ``training`` the objective's own state goes on by one step."""
+        """Compute the loss.
+
+        Args:
+            terms: the terms of the ELBO.
+            training: whether to update the objective's own state by one step.
+
+        Returns:
+            The loss of each example, (batch,).
+        """
         raise NotImplementedError
 
     def logs(self) -> dict[str, tf.Tensor]:
-        """Numbers of the objective's own to report, by name."""
+        """Current values of the objective's state for the logs, by name, shape () each."""
         return {}
 
 
 @_register
 class ELBO(Objective):
-    """``loss = -(log_likelihood - beta * kl)``, the beta-ELBO; beta = 1 is the evidence lower bound of eq. 10.
+    """The negative beta-ELBO, ``loss = beta * kl - log_likelihood``; beta = 1 is the ELBO of eq. 10.
+
+    Source: Higgins et al. (2017), "beta-VAE: Learning Basic Visual Concepts with a Constrained Variational Framework".
 
     Args:
-        beta: weight of the KL, non-negative.
+        beta: weight of the KL term, not negative.
+
+    Raises:
+        ValueError: for a negative or infinite beta.
     """
 
     def __init__(self, beta: float = 1.0, **kwargs) -> None:
@@ -56,33 +72,42 @@ class ELBO(Objective):
         self.beta = float(beta)
 
     def call(self, terms: ElboTerms, training: bool = False) -> tf.Tensor:
+        """See `Objective.call`."""
         return self.beta * terms.kl - terms.log_likelihood
 
     def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
         return {**super().get_config(), "beta": self.beta}
 
 
 @_register
 class GECO(Objective):
-    """Minimise the KL subject to ``E[mse] <= tolerance``, after Rezende and Viola (2018).
+    """Minimise the KL term subject to ``E[mse] <= tolerance``: generalised ELBO with constrained optimisation (GECO).
 
     With the constraint c = mse - tolerance, its moving average C and the multiplier lambda,
 
         loss = c + kl / lambda        C <- decay C + (1 - decay) mean(c)        log lambda <- log lambda + C
 
-    The Lagrangian kl + lambda c is divided by lambda, so that nothing overflows. With K values per example,
+    The loss is the Lagrangian kl + lambda c, divided by lambda so that it cannot overflow. With K values per example
+    and
 
         lambda = K / (2 tolerance)
 
-    makes it the negative ELBO of Gaussian noise whose variance is the tolerance (times a constant). There lambda
-    starts, and above it does not go: while the tolerance is out of reach, training is that of an ordinary ELBO, and
-    once it is reached, lambda falls and the KL gains weight (docs/rotated_mnist.md).
+    it is proportional to the negative ELBO of Gaussian noise whose variance is the tolerance. This is the default
+    initial value and upper bound of lambda: until the tolerance is reached, training is that of an ordinary ELBO, and
+    then lambda falls and the KL term gains weight (docs/rotated_mnist.md).
+
+    Source: Rezende and Viola (2018), "Taming VAEs".
 
     Args:
-        tolerance: the mean squared error to reach, in squared units of the observations.
-        decay: of the moving average, from 0 to below 1; the first step starts it.
-        initial_multiplier: lambda at the start; None for its upper bound.
-        multiplier_bounds: lambda stays between these; an upper bound of None is K / (2 tolerance).
+        tolerance: the target of the mean squared error, in squared units of the observations.
+        decay: decay of the moving average, at least 0 and below 1; the first batch initialises the average.
+        initial_multiplier: initial value of lambda; None for its upper bound.
+        multiplier_bounds: lower and upper bound of lambda; an upper bound of None is K / (2 tolerance).
+
+    Raises:
+        ValueError: for a tolerance or bounds that are not positive, a decay outside [0, 1), or an initial value outside
+            the bounds.
     """
 
     def __init__(
@@ -98,9 +123,9 @@ class GECO(Objective):
         if not 0.0 < tolerance < math.inf:
             raise ValueError(f"tolerance must be positive and finite, got {tolerance}")
         if not 0.0 <= decay < 1.0:
-            raise ValueError(f"decay must be from 0 to below 1, got {decay}")
+            raise ValueError(f"decay must be at least 0 and below 1, got {decay}")
         if low is None or not 0.0 < low <= (math.inf if high is None else high):
-            raise ValueError(f"multiplier_bounds must be positive and rising, got {multiplier_bounds}")
+            raise ValueError(f"multiplier_bounds must be positive and ascending, got {multiplier_bounds}")
         if initial_multiplier is not None and not low <= initial_multiplier <= (math.inf if high is None else high):
             raise ValueError(f"initial_multiplier {initial_multiplier} must be within {multiplier_bounds}")
         self.tolerance, self.decay = float(tolerance), float(decay)
@@ -111,13 +136,14 @@ class GECO(Objective):
         self._started = self._state_weight("started", 0.0)
 
     def _state_weight(self, name: str, value: float) -> keras.Variable:
-        # every replica computes the same values from global sums
+        # all replicas compute the same values, from global sums
         return self.add_weight(
             name=name, shape=(), trainable=False, initializer=keras.initializers.Constant(value),
             aggregation="only_first_replica",
         )  # fmt: skip
 
     def call(self, terms: ElboTerms, training: bool = False) -> tf.Tensor:
+        """See `Objective.call`; a training step uses the multiplier from before its own update."""
         constraint = terms.mse - self.tolerance
         lowest, highest = self._log_bounds(terms.num_values)
         log_multiplier = tf.convert_to_tensor(self._log_multiplier)
@@ -131,6 +157,7 @@ class GECO(Objective):
         return self._loss(constraint, terms.kl, tf.exp(log_multiplier))
 
     def _log_bounds(self, num_values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Logarithms of the multiplier's bounds."""
         low, high = self.multiplier_bounds
         if high is None:
             highest = tf.math.log(tf.cast(num_values, self.variable_dtype) / (2.0 * self.tolerance))
@@ -142,18 +169,20 @@ class GECO(Objective):
         return constraint + kl / multiplier
 
     def _average(self, constraint: tf.Tensor) -> tf.Tensor:
-        """The moving average of the constraint, this batch included."""
+        """The moving average of the constraint including this batch."""
         count = sum_over_replicas(tf.cast(tf.shape(constraint)[0], constraint.dtype))
         mean = sum_over_replicas(tf.reduce_sum(tf.stop_gradient(constraint))) / count
         decay = self.decay * tf.convert_to_tensor(self._started)
         return decay * tf.convert_to_tensor(self._constraint) + (1.0 - decay) * mean
 
     def logs(self) -> dict[str, tf.Tensor]:
+        """The moving average of the constraint, and the logarithm of the multiplier."""
         return {
             "constraint": tf.convert_to_tensor(self._constraint),
             "log_multiplier": tf.convert_to_tensor(self._log_multiplier),
         }
 
     def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
         names = ("tolerance", "decay", "initial_multiplier", "multiplier_bounds")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

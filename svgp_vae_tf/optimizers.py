@@ -1,4 +1,4 @@
-"""SOAP, which is Adam in the basis in which a layer's gradients are uncorrelated, and learning rates in steps."""
+"""The optimizer SOAP, and a piecewise constant learning rate."""
 
 import math
 from collections.abc import Sequence
@@ -10,34 +10,41 @@ import tensorflow as tf
 from keras import ops
 
 MAX_SIZE = 256
+"""Largest number of rows or columns that is rotated by default."""
 DAMPING = 1e-5
-"""Of second moments, relative to their mean diagonal: rounding would choose among bases of what no gradient reaches."""
+"""Damping of second-moment matrices, relative to their mean diagonal entry.
+
+Without it, rounding errors would choose the basis of directions that receive no gradient.
+"""
 
 
 @keras.saving.register_keras_serializable(package="svgp_vae_tf")
 class SOAP(keras.optimizers.Adam):
-    """Adam in the eigenbasis of Shampoo's preconditioner (Vyas et al., 2024, arXiv:2409.11321).
+    """Adam in the eigenbasis of Shampoo's preconditioner.
 
-    The gradient of a weight, reshaped to G (rows, columns) with the last axis as columns, has running second moments on
-    either side, and their eigenvectors rotate it:
+    Reshape the gradient of a weight to a matrix G whose columns are the last axis. Running averages of its second
+    moments on either side have eigenvectors Q_A and Q_C, which rotate it:
 
         A <- beta_2 A + (1 - beta_2) G G^T,    C <- beta_2 C + (1 - beta_2) G^T G,    G' = Q_A^T G Q_C
 
-    Adam's second moment is that of G', and its step, taken in the rotated basis, is rotated back. The eigenvectors
-    follow their matrix by one power iteration, Q <- qr(A Q), every few steps. Three things differ from the authors'
-    program: the eigenvectors start at the identity, where SOAP is Adam; A has a damping of 1e-5 of its mean diagonal,
-    so that replicas agree on a basis of what no gradient reaches; and epsilon stands where Keras' Adam has it.
+    Adam's second moment is that of G', and its step is computed in the rotated basis and rotated back. Every few steps,
+    the eigenvectors are updated by one power iteration, Q_A <- qr(A Q_A), and likewise Q_C. There are three differences
+    from the authors' implementation: the eigenvectors start at the identity, where SOAP equals Adam; the power
+    iteration adds 1e-5 of its mean diagonal entry to the diagonal of A, so that all replicas find the same basis for
+    directions without gradient; and epsilon is added where Keras' Adam adds it.
 
-    Gains are largest where networks are small (docs/rotated_mnist.md), with learning rates that are higher than Adam's.
-    Weights with more than `max_size` rows and columns, such as wide dense layers, have Adam's steps.
+    The gain over Adam is largest for small networks (docs/rotated_mnist.md), with larger learning rates than Adam's.
+    Weights with more than `max_size` rows and columns, such as wide dense layers, are updated as by Adam.
+
+    Source: Vyas et al. (2024), "SOAP: Improving and Stabilizing Shampoo using Adam", arXiv:2409.11321.
 
     Args:
-        learning_rate, beta_1, beta_2, epsilon, kwargs: as for `keras.optimizers.Adam`, but without its `amsgrad`.
-        refresh_every: steps between updates of the eigenvectors.
-        max_size: sides of a weight with more rows or columns are not rotated, vectors never are.
+        learning_rate, beta_1, beta_2, epsilon, kwargs: as in `keras.optimizers.Adam`, without `amsgrad`.
+        refresh_every: number of steps between updates of the eigenvectors.
+        max_size: rows or columns of a weight are not rotated if there are more than this; vectors are never rotated.
 
     Raises:
-        ValueError: for a `refresh_every` or `max_size` that is no whole number above 0, and for `amsgrad`.
+        ValueError: for a `refresh_every` or `max_size` that is not a whole number above 0, and for `amsgrad`.
 
     >>> model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(2)])
     >>> model.compile(SOAP(1e-2), loss="mse")
@@ -60,21 +67,21 @@ class SOAP(keras.optimizers.Adam):
         super().__init__(learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon, name=name, **kwargs)
         if not all(isinstance(value, int) and value >= 1 for value in (refresh_every, max_size)):
             raise ValueError(
-                f"refresh_every and max_size must be whole and at least 1: {refresh_every!r}, {max_size!r}"
+                f"refresh_every and max_size must be whole and at least 1, got {refresh_every!r} and {max_size!r}"
             )
         if self.amsgrad:
-            raise ValueError("SOAP has no amsgrad: its second moments are those of a basis that turns")
+            raise ValueError("SOAP has no amsgrad: its second moments belong to a basis that changes")
         self.refresh_every, self.max_size = refresh_every, max_size
 
     def build(self, var_list: list[keras.Variable]) -> None:
-        """Make the state of each variable: Adam's, and for each rotated side its second moment and eigenvectors."""
+        """Create the state of each variable: that of Adam, and second moment and eigenvectors of each rotated side."""
         if self.built:
             return
         super().build(var_list)
         self._sides = [self._make_sides(variable) for variable in var_list]
 
     def _make_sides(self, variable: keras.Variable) -> list[list[keras.Variable] | None]:
-        """For rows and columns of a weight: [second moment, eigenvectors], or None where it is not rotated."""
+        """For the rows and the columns of a weight: [second moment, eigenvectors], or None if they are not rotated."""
         if len(variable.shape) < 2:
             return [None, None]
         sizes = {"rows": math.prod(variable.shape[:-1]), "columns": variable.shape[-1]}
@@ -90,7 +97,7 @@ class SOAP(keras.optimizers.Adam):
         return [self.add_variable((size, size), start, dtype, name=f"{name}_{what}") for what, start in starts.items()]
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Take a step for one variable."""
+        """Update one variable."""
         index = self._get_variable_index(variable)
         sides = self._sides[index]
         if sides == [None, None]:
@@ -113,43 +120,43 @@ class SOAP(keras.optimizers.Adam):
         self.assign_sub(variable, ops.reshape(step, shape))
         rows, columns = sides
         if rows is not None:
-            self._follow(rows, tf.linalg.matmul(gradient, gradient, transpose_b=True))
+            self._update_side(rows, tf.linalg.matmul(gradient, gradient, transpose_b=True))
         if columns is not None:
-            self._follow(columns, tf.linalg.matmul(gradient, gradient, transpose_a=True))
+            self._update_side(columns, tf.linalg.matmul(gradient, gradient, transpose_a=True))
 
     def _rate(self, learning_rate: Any, dtype: Any) -> Any:
-        """The learning rate with Adam's correction of both moments for their start at zero."""
+        """The learning rate including Adam's bias correction of both moments."""
         steps = ops.cast(self.iterations + 1, dtype)
         first, second = (1 - ops.power(ops.cast(beta, dtype), steps) for beta in (self.beta_1, self.beta_2))
         return ops.cast(learning_rate, dtype) * ops.sqrt(second) / first
 
-    def _follow(self, side: list[keras.Variable], square: Any) -> None:
-        """Add a gradient's square to the second moment of a side, and let the eigenvectors follow."""
+    def _update_side(self, side: list[keras.Variable], square: Any) -> None:
+        """Update the second moment of a side with G G^T or G^T G, and its eigenvectors when they are due."""
         moment, vectors = side
         self.assign_add(moment, (1 - self.beta_2) * (square - moment))
 
         def power_iteration() -> Any:
             damping = DAMPING * ops.mean(ops.diagonal(moment))
             product = ops.matmul(moment, vectors) + damping * vectors
-            largest = ops.max(ops.abs(product))  # 0 where squares of minute gradients vanish
+            largest = ops.max(ops.abs(product))  # 0 if the squares of tiny gradients underflow
             return ops.where(largest > 0, ops.qr(ops.divide_no_nan(product, largest))[0], vectors)
 
         due = ops.equal(ops.mod(self.iterations, self.refresh_every), 0)
         self.assign(vectors, ops.cond(due, power_iteration, lambda: ops.convert_to_tensor(vectors)))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments."""
+        """The constructor's arguments."""
         return {**super().get_config(), "refresh_every": self.refresh_every, "max_size": self.max_size}
 
 
 def _dtype_of(variable: Any) -> str:
-    """Of the matrices of a variable: there is no QR in half precision, and squares need the range."""
+    """Type of a variable's matrices: half precision has no QR decomposition and too small a range for squares."""
     return "float64" if keras.backend.standardize_dtype(variable.dtype) == "float64" else "float32"
 
 
 def _rotate(matrix: Any, sides: list[list[keras.Variable] | None], back: bool = False) -> Any:
-    """Q_A^T M Q_C, or back, Q_A M Q_C^T."""
-    # by TensorFlow's product, which reads its factors transposed: to transpose them first takes most of the step
+    """``Q_A^T M Q_C``, or ``Q_A M Q_C^T`` to rotate back."""
+    # TensorFlow's product can read factors as transposed; transposing them first would take most of the step
     rows, columns = sides
     if rows is not None:
         matrix = tf.linalg.matmul(ops.convert_to_tensor(rows[1]), matrix, transpose_a=not back)
@@ -160,16 +167,18 @@ def _rotate(matrix: Any, sides: list[list[keras.Variable] | None], back: bool = 
 
 @keras.saving.register_keras_serializable(package="svgp_vae_tf")
 class PiecewiseConstant(keras.optimizers.schedules.LearningRateSchedule):
-    """A learning rate that is constant between boundaries, as Keras' `PiecewiseConstantDecay`, looked up at once.
+    """A learning rate that is constant between boundaries; same values as Keras' `PiecewiseConstantDecay`, faster.
 
-    Keras' takes five operations for each boundary at every step: two milliseconds for 200 of them.
+    The rate is found by one search, where Keras runs five operations for each boundary at every step, which takes two
+    milliseconds for 200 boundaries.
 
     Args:
-        boundaries: numbers of steps that do not fall; each is the last step of the rate at its place.
-        values: rates, one more.
+        boundaries: numbers of steps in ascending order; boundary i is the last step with rate i.
+        values: the rates, one more than boundaries.
+        name: name of the schedule.
 
     Raises:
-        ValueError: for another number of values, or boundaries that fall.
+        ValueError: for another number of values, or boundaries in descending order.
 
     >>> rate = PiecewiseConstant([10, 20], [1.0, 0.5, 0.1])
     >>> [float(rate(step)) for step in (0, 10, 11, 20, 21)]
@@ -181,15 +190,15 @@ class PiecewiseConstant(keras.optimizers.schedules.LearningRateSchedule):
         if len(values) != len(boundaries) + 1:
             raise ValueError(f"{len(boundaries)} boundaries need {len(boundaries) + 1} values, got {len(values)}")
         if (np.diff(boundaries) < 0).any():
-            raise ValueError(f"boundaries must not fall, got {list(boundaries)}")
+            raise ValueError(f"boundaries must ascend, got {list(boundaries)}")
         self.boundaries, self.values, self.name = list(boundaries), list(values), name
 
     def __call__(self, step: Any) -> Any:
-        """The rate at a step."""
+        """The rate at a step, float32, shape ()."""
         boundaries = ops.convert_to_tensor(self.boundaries, "int64")
-        place = ops.searchsorted(boundaries, ops.reshape(ops.cast(step, "int64"), (1,)))[0]
-        return ops.take(ops.convert_to_tensor(self.values, "float32"), place)
+        index = ops.searchsorted(boundaries, ops.reshape(ops.cast(step, "int64"), (1,)))[0]
+        return ops.take(ops.convert_to_tensor(self.values, "float32"), index)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments."""
+        """The constructor's arguments."""
         return {"boundaries": self.boundaries, "values": self.values, "name": self.name}

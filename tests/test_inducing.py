@@ -61,7 +61,7 @@ def test_k_means_in_blocks_is_the_same(monkeypatch):
         (SCORES, 0, "at least 1"),
         (SCORES, np.nan, "at least 1"),
         (SCORES, 1.5, "whole"),
-        (SCORES, 51, "51 inducing points were asked for, but the features have 50"),
+        (SCORES, 51, "51 inducing points were requested, but the features have 50"),
         (SCORES[:, 0], 2, "features need"),
         (SCORES[:0], 1, "features need"),
         (np.where(SCORES > 5, np.nan, SCORES), 2, "features need"),
@@ -131,7 +131,7 @@ def test_greedy_variance_never_asks_for_the_whole_matrix():
 def test_greedy_variance_names_the_rank():
     rows = SCORES[:, :2]
     assert len(np.unique(inducing.greedy_variance(rows, 2, Linear()), axis=0)) == 2
-    with pytest.raises(ValueError, match="3 inducing points were asked for, but 2 suffice"):
+    with pytest.raises(ValueError, match="3 inducing points were requested, but 2 suffice"):
         inducing.greedy_variance(rows, 3, Linear())
 
 

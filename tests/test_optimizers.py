@@ -177,7 +177,7 @@ def test_rates_in_steps_can_be_saved():
 
 @pytest.mark.parametrize(
     ("boundaries", "values", "message"),
-    [([1, 2], [1.0], "2 boundaries need 3 values, got 1"), ([2, 1], [1.0, 2.0, 3.0], "boundaries must not fall")],
+    [([1, 2], [1.0], "2 boundaries need 3 values, got 1"), ([2, 1], [1.0, 2.0, 3.0], "boundaries must ascend")],
 )
 def test_rates_in_steps_refuse_what_has_no_meaning(boundaries, values, message):
     with pytest.raises(ValueError, match=message):

@@ -1,1 +1,1 @@
-"""SPRITES: game characters in 72 poses (Li and Mandt 2018)."""
+"""SPRITES: game characters in 72 poses (Li and Mandt, 2018)."""

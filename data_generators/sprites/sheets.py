@@ -1,4 +1,4 @@
-"""Characters composed from the sprite sheets of the Liberated Pixel Cup, and the factors that all sprites share."""
+"""Characters composed from the sheets of the Liberated Pixel Cup; attributes and poses of all sprites."""
 
 import os
 from typing import NamedTuple
@@ -10,24 +10,24 @@ SIZE = 64
 SHAPE = (SIZE, SIZE, 3)
 ACTIONS = ("walk", "spellcard", "slash")
 DIRECTIONS = ("front", "left", "right")
-FRAMES = 8  # of an action
+FRAMES = 8  # per action
 POSE_NAMES = tuple(f"{a} {d} {frame}" for a in ACTIONS for d in DIRECTIONS for frame in range(FRAMES))
 NUM_POSES = len(POSE_NAMES)
-CHOICES = 6  # of every part
-PARTS = ("body", "bottomwear", "topwear", "hair")  # drawn in this order; the number of a character has these digits
+CHOICES = 6  # styles of every part
+PARTS = ("body", "bottomwear", "topwear", "hair")  # in drawing order; the styles are the base-6 digits of the number
 NUM_CHARACTERS = CHOICES ** len(PARTS)
-_SHOES = 1
-_GRID = (21, 13)  # cells of a sheet
-_ROWS = ((10, 9, 11), (2, 1, 3), (14, 13, 15))  # of each action, by direction
-_COLUMNS = ((8, 1, 2, 3, 4, 5, 6, 7), (0, 1, 2, 3, 4, 5, 4, 6), (0, 1, 2, 3, 4, 5, 4, 0))  # of each action, by frame
+_SHOES = 1  # the style that all characters wear
+_GRID = (21, 13)  # rows and columns of cells in a sheet
+_ROWS = ((10, 9, 11), (2, 1, 3), (14, 13, 15))  # by action and direction
+_COLUMNS = ((8, 1, 2, 3, 4, 5, 6, 7), (0, 1, 2, 3, 4, 5, 4, 6), (0, 1, 2, 3, 4, 5, 4, 0))  # by action and frame
 
 
 class SpriteError(ValueError):
-    """A sheet or a data set is not what it should be."""
+    """A sheet, a data set or an argument is invalid."""
 
 
 def choices_of(character: int) -> tuple[int, ...]:
-    """Which body, bottomwear, topwear and hair a character has, 0 to 5 each.
+    """The styles of a character's body, bottomwear, topwear and hair, 0 to 5 each.
 
     Raises:
         SpriteError: for a character that is not from 0 to 1295.
@@ -41,21 +41,21 @@ def choices_of(character: int) -> tuple[int, ...]:
 
 
 class _Layer(NamedTuple):
-    """The pixels of a sheet that are not transparent, of the 72 cells in use."""
+    """The pixels of a sheet that are not transparent, in the 72 cells that are used."""
 
     places: np.ndarray
-    """Places among 72 * 64 * 64 pixels, (k,)."""
+    """Flat indices into the 72 * 64 * 64 pixels, (k,)."""
     colours: np.ndarray
     """Colour times alpha, (k, 3), uint32."""
-    rest: np.ndarray
+    transparency: np.ndarray
     """255 - alpha, (k, 1), uint32."""
 
 
 class SpriteSheets:
-    """Characters of the Liberated Pixel Cup's sheets.
+    """Characters composed from the sprite sheets of the Liberated Pixel Cup.
 
     Args:
-        folder: with body/, bottomwear/, topwear/ and hair/, each with 0.png to 5.png, and shoes/1.png.
+        folder: a folder with body/, bottomwear/, topwear/ and hair/, each with 0.png to 5.png, and shoes/1.png.
 
     Raises:
         SpriteError: naming the first sheet that is missing, unreadable or of another size.
@@ -66,12 +66,12 @@ class SpriteSheets:
         self._shoes = _read_layer(os.path.join(folder, "shoes", f"{_SHOES}.png"))
 
     def frames(self, character: int) -> np.ndarray:
-        """All poses of a character, (72, 64, 64, 3), uint8, on black."""
+        """All poses of a character on a black background, (72, 64, 64, 3), uint8."""
         layers = [part[choice] for part, choice in zip(self._parts, choices_of(character), strict=True)]
         canvas = np.zeros((NUM_POSES * SIZE * SIZE, 3), np.uint32)
-        for places, colours, rest in (*layers, self._shoes):
-            # Pillow's alpha_composite to the bit: seven more bits, then a division by 255 out of shifts
-            blend = (colours + canvas[places] * rest + 128) << 7
+        for places, colours, transparency in (*layers, self._shoes):
+            # bit-exact like Pillow's alpha_composite: seven extra bits, then a division by 255 made of shifts
+            blend = (colours + canvas[places] * transparency + 128) << 7
             canvas[places] = (blend + (blend >> 8)) >> 15
         return canvas.astype(np.uint8).reshape(NUM_POSES, *SHAPE)
 
@@ -82,7 +82,7 @@ def _read_layer(path: str) -> _Layer:
         raise SpriteError(
             f"{path} is missing: sheets are {parts} and {PARTS[-1]} 0 to {CHOICES - 1}, and shoes {_SHOES}"
         )
-    try:  # TensorFlow's decoder because it turns palettes with transparency into RGBA and is a requirement anyway
+    try:  # TensorFlow's decoder converts palettes with transparency to RGBA, and TensorFlow is required anyway
         sheet = tf.io.decode_png(tf.io.read_file(path), channels=4).numpy()
     except tf.errors.OpError as error:
         raise SpriteError(f"{path} is not a readable PNG image; fetch it again") from error

@@ -1,4 +1,4 @@
-"""Batches that hold whole groups."""
+"""Batches of whole groups."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,18 +16,23 @@ def whole_groups(
     group: str = "group",
     seed: int | None = None,
 ) -> tf.data.Dataset:
-    """Batches (aux, observations) that hold whole groups, for `fit`, `evaluate` and `condition`.
+    """Batches (aux, observations) of whole groups, for `fit`, `evaluate` and `condition`.
 
     Args:
-        aux: named arrays (n, ...), the ids among them. Of ids that are text, batches hold the places in their order.
+        aux: named arrays (n, ...), among them the ids. In the batches, ids that are text are replaced by their indices
+            in alphabetical order.
         observations: (n, ...).
-        groups_per_batch: groups in a batch, of equal sizes or not; the last batch may hold fewer.
-        group: the name of the ids, (n,).
-        seed: of the order of the groups, another one in each pass; None leaves them ascending. As everywhere in
-            `tf.data` the order depends on TensorFlow's global seed, too (`keras.utils.set_random_seed`).
+        groups_per_batch: number of groups in a batch, which may differ in size; the last batch may hold fewer.
+        group: name of the ids, (n,).
+        seed: shuffles the groups, differently in each pass; None leaves them in ascending order. As everywhere in
+            `tf.data`, the order also depends on TensorFlow's global seed (`keras.utils.set_random_seed`).
+
+    Returns:
+        A finite data set; arrays keep their types.
 
     Raises:
-        DataError: for arrays of different lengths, or without ids, or ids that cannot be told apart.
+        ValueError: for a number of groups that is not a whole number above 0.
+        DataError: for arrays of different lengths, data without ids, or ids that cannot be told apart.
     """
     if groups_per_batch != int(groups_per_batch) or groups_per_batch < 1:
         raise ValueError(f"groups_per_batch must be a whole number of at least 1, got {groups_per_batch}")
@@ -38,7 +43,7 @@ def whole_groups(
     observed = np.atleast_1d(observations)
     lengths = {name: len(value) for name, value in {**arrays, "observations": observed}.items()}
     if len(set(lengths.values())) != 1 or not len(observed):
-        raise DataError(f"arrays must be of one length, not empty: {lengths}")
+        raise DataError(f"arrays must have one length and not be empty: {lengths}")
     ids = checked_ids(arrays[group], group)
     _, member = np.unique(ids, return_inverse=True)
     arrays[group] = member if ids.dtype.kind not in "fiub" else ids
@@ -51,7 +56,7 @@ def whole_groups(
 
     def gather(chosen: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         members = tf.gather(rows, chosen).flat_values
-        # by NumPy, because TensorFlow would hold two copies of all arrays
+        # in NumPy, because TensorFlow would hold two copies of all arrays
         types = [tf.as_dtype(array.dtype) for array in (*arrays.values(), observed)]
         parts = tf.numpy_function(take, [members], types, stateful=False)
         shapes = [(None, *array.shape[1:]) for array in (*arrays.values(), observed)]
@@ -62,15 +67,19 @@ def whole_groups(
     if seed is not None:
         groups = groups.shuffle(len(sizes), seed=seed)
     options = tf.data.Options()
-    options.autotune.enabled = False  # its thread holds up the end of `fit`
+    options.autotune.enabled = False  # its thread delays the end of `fit`
     return groups.batch(groups_per_batch).map(gather, num_parallel_calls=1).prefetch(2).with_options(options)
 
 
 def checked_ids(ids: Any, name: str) -> np.ndarray:
-    """Ids of rows, (n,): finite numbers that double precision tells apart, or text.
+    """Ids of rows as an array (n,) of text, or of finite numbers that double precision can tell apart.
+
+    Args:
+        ids: numbers or text, (n,) or (n, 1).
+        name: name of the ids in messages.
 
     Raises:
-        DataError: naming what is wrong.
+        DataError: for ids of another shape or type, missing ids, and ids that cannot be told apart.
     """
     array = np.asarray(ids)
     array = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array

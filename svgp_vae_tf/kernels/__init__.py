@@ -1,19 +1,21 @@
-"""Kernels: Keras layers that own positive parameters and build a TensorFlow Probability kernel at each call.
+"""Kernels: Keras layers that own positive parameters and build a TensorFlow Probability (TFP) kernel at each call.
 
-A Keras layer tracks Keras weights only, and a TFP kernel keeps the values it was built with. So the layer owns the
-weights, and the TFP kernel is a short-lived value made from them inside the computation, where gradients flow.
+Keras tracks only its own weights, and a TFP kernel keeps the values it was built with. So the layer owns the weights,
+and builds a short-lived TFP kernel from them inside each computation, where gradients flow.
 
-Shapes: inputs are features (..., n, D) in float64. A kernel made with ``num_latents=L`` has one set of parameters per
-latent channel and gives matrices with an axis L before the last two; its inputs then need a latent axis of 1 or L
-there. Kernels compose with ``+`` and ``*``.
+Shapes: inputs are features (..., n, D), float64. A kernel with ``num_latents=L`` has one set of parameters per latent
+channel and gives matrices (..., L, n, m); its inputs then need a channel axis of size 1 or L before the last two axes.
+Kernels are combined with ``+`` and ``*``.
+
+Source of the formulas: Rasmussen and Williams (2006), "Gaussian Processes for Machine Learning", chapter 4, unless a
+kernel names another.
 
 >>> kernel = Periodic(period=6.28, columns=[0]) * Linear(columns=[1, 2])
 >>> kernel.matrix(np.zeros((5, 3)), np.ones((4, 3))).shape
 TensorShape([5, 4])
 """
 
-from svgp_vae_tf.kernels.base import Kernel, TFPKernel
-from svgp_vae_tf.kernels.composite import Product, Sum
+from svgp_vae_tf.kernels.base import Kernel, Product, Sum, TFPKernel
 from svgp_vae_tf.kernels.linear import Linear, NormalizedLinear
 from svgp_vae_tf.kernels.periodic import Periodic
 from svgp_vae_tf.kernels.static import Constant, White

@@ -1,5 +1,7 @@
-"""What all kernels are: layers that own positive parameters, and the generic wrapper of TFP's kernels."""
+"""The kernel interface, sums and products of kernels, and the wrapper of TensorFlow Probability's kernels."""
 
+import functools
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,22 +11,21 @@ import tensorflow as tf
 
 from svgp_vae_tf.gp import linalg
 
+register = keras.saving.register_keras_serializable(package="svgp_vae_tf")
+
 
 def psd_kernels() -> Any:
-    """TFP's kernels, loaded at first use: TFP takes longer to import than all of this package."""
+    """`tfp.math.psd_kernels`, imported at first use: TFP takes longer to import than all of this package."""
     from tensorflow_probability.python.math import psd_kernels
 
     return psd_kernels
 
 
-register = keras.saving.register_keras_serializable(package="svgp_vae_tf")
-
-
 class Kernel(keras.layers.Layer):
-    """Base of all kernels.
+    """Base class of all kernels.
 
     Args:
-        columns: which feature columns the kernel sees; all of them if None.
+        columns: the feature columns that the kernel depends on; None for all of them.
         num_latents: None for parameters shared by all latent channels, or L for one set per channel.
         trainable: whether `fit` changes the parameters.
     """
@@ -42,11 +43,11 @@ class Kernel(keras.layers.Layer):
         self.built = True  # parameters do not depend on the input's shape
 
     def _add_positive(self, name: str, value: Any) -> None:
-        """Own a positive parameter, stored as its logarithm so that a step is relative to its size.
+        """Add a positive parameter, stored as its logarithm so that a step is relative to its size.
 
         Args:
-            name: the TFP kernel's name for it.
-            value: initial value: a number or one per feature column; given a leading axis L if `num_latents` is set.
+            name: name of the parameter.
+            value: initial value, a number or one per feature column; repeated for each channel if `num_latents` is set.
         """
         value = np.asarray(value, dtype=np.float64)
         if not (np.isfinite(value).all() and (value > 0).all()):
@@ -60,55 +61,57 @@ class Kernel(keras.layers.Layer):
 
     @property
     def parameters(self) -> dict[str, tf.Tensor]:
-        """The positive parameters by name, each with shape [L,] [D]."""
+        """The positive parameters by name, of shape () or (D,), with a leading axis L if `num_latents` is set."""
         return {name: tf.exp(tf.convert_to_tensor(raw)) for name, raw in self._raw.items()}
 
     def psd_kernel(self) -> Any:
-        """The TFP kernel with the current parameters, column selection included."""
+        """The TFP kernel with the current parameters, including the selection of columns."""
         kernel = self._base_kernel()
         if self.columns is None:
             return kernel
         return psd_kernels().FeatureTransformed(kernel, lambda x, feature_ndims, example_ndims: self._selected(x))
 
+    def _base_kernel(self) -> Any:
+        """The TFP kernel of the selected columns."""
+        raise NotImplementedError
+
     def _selected(self, x: tf.Tensor) -> tf.Tensor:
-        """The columns that the kernel sees."""
+        """The selected columns of x."""
         if self.columns is None:
             return x
         if x.shape[-1] is None:
             return tf.gather(x, tf.math.floormod(self.columns, tf.shape(x)[-1]), axis=-1)
         columns = [column % x.shape[-1] for column in self.columns]  # -1 is the last column
-        if columns == list(range(columns[0], columns[-1] + 1)):  # neighbours: the gradient of a slice is quick
+        if columns == list(range(columns[0], columns[-1] + 1)):  # the gradient of a slice is faster than that of gather
             return x[..., columns[0] : columns[-1] + 1]
         return tf.gather(x, columns, axis=-1)
 
-    def _base_kernel(self) -> Any:
-        raise NotImplementedError
-
     def matrix(self, x: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
-        """Covariances k(x_i, z_j): (..., n, D) and (..., m, D) give (..., n, m)."""
+        """Covariances k(x_i, z_j) of x (..., n, D) and z (..., m, D): (..., n, m), float64."""
         x, z = (tf.convert_to_tensor(value, linalg.DTYPE) for value in (x, z))
         self.validate_features(x.shape[-1])
         return self._matrix(x, z)
 
     def _matrix(self, x: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
-        """`matrix` of checked tensors, from differences of inputs.
+        """`matrix` of validated tensors, from differences of inputs.
 
-        TFP's own `matrix` expands |x - z|^2 into squares, which cancel where inputs are large in units of the length
-        scale (dates, time stamps): distances of close points are then noise and K_mm need not be positive definite.
+        TFP's own `matrix` expands |x - z|^2, which cancels where inputs are large in units of the length scale (dates,
+        time stamps): the distances of close points are then noise, and K_mm may not be positive definite.
         """
         return self.psd_kernel().apply(x[..., :, tf.newaxis, :], z[..., tf.newaxis, :, :], example_ndims=2)
 
     def diagonal(self, x: tf.Tensor) -> tf.Tensor:
-        """Prior variances k(x_i, x_i): (..., n, D) gives (..., n)."""
+        """Prior variances k(x_i, x_i) of x (..., n, D): (..., n), float64."""
         x = tf.convert_to_tensor(x, linalg.DTYPE)
         self.validate_features(x.shape[-1])
         return self.psd_kernel().apply(x, x, example_ndims=1)
 
     def call(self, x: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
+        """See `matrix`."""
         return self.matrix(x, z)
 
     def validate_features(self, num_features: int | None) -> None:
-        """Raise ValueError if the kernel selects a column, or has a length scale, that the features lack."""
+        """Raise ValueError if the kernel needs other feature columns than the data have; None is not checked."""
         if num_features is None:
             return
         for column in self.columns or ():
@@ -125,18 +128,85 @@ class Kernel(keras.layers.Layer):
                 f"{type(self).__name__} has num_latents={self.num_latents}, but there are {num_latents} latents"
             )
 
-    def __add__(self, other: "Kernel") -> "Kernel":
-        from svgp_vae_tf.kernels.composite import Sum
-
+    def __add__(self, other: "Kernel") -> "Sum":
         return Sum([self, other])
 
-    def __mul__(self, other: "Kernel") -> "Kernel":
-        from svgp_vae_tf.kernels.composite import Product
-
+    def __mul__(self, other: "Kernel") -> "Product":
         return Product([self, other])
 
     def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
         return {**super().get_config(), "columns": self.columns, "num_latents": self.num_latents}
+
+
+class _Composite(Kernel):
+    """An elementwise combination of kernels, each of which selects its own columns."""
+
+    _combine: Any
+
+    def __init__(self, kernels: Sequence[Kernel], **kwargs) -> None:
+        super().__init__(**kwargs)
+        if not kernels or not all(isinstance(kernel, Kernel) for kernel in kernels):
+            raise ValueError(f"{type(self).__name__} takes kernels of this package, got {kernels!r}")
+        if self.columns is not None:
+            raise ValueError(f"{type(self).__name__} takes no columns; every part selects its own")
+        counts = {kernel.num_latents for kernel in kernels if kernel.num_latents is not None}
+        if len(counts) > 1:
+            raise ValueError(f"{type(self).__name__}: the parts disagree on num_latents: {sorted(counts)}")
+        self.kernels = list(kernels)
+        if not self.trainable:
+            for kernel in self.kernels:
+                kernel.trainable = False
+        self.num_latents = counts.pop() if counts else None
+
+    @property
+    def parameters(self) -> dict[str, tf.Tensor]:
+        """The parameters of all parts, named "index.name"."""
+        return {f"{i}.{name}": value for i, k in enumerate(self.kernels) for name, value in k.parameters.items()}
+
+    def _base_kernel(self) -> Any:
+        return functools.reduce(self._combine, [kernel.psd_kernel() for kernel in self.kernels])
+
+    def _matrix(self, x: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
+        return functools.reduce(self._combine, [kernel._matrix(x, z) for kernel in self.kernels])
+
+    def validate_features(self, num_features: int | None) -> None:
+        """Raise ValueError if a part needs other feature columns than the data have; None is not checked."""
+        for kernel in self.kernels:
+            kernel.validate_features(num_features)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        config = {key: value for key, value in super().get_config().items() if key not in ("columns", "num_latents")}
+        return {**config, "kernels": [keras.saving.serialize_keras_object(kernel) for kernel in self.kernels]}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "_Composite":
+        """The kernel with these constructor's arguments."""
+        kernels = [keras.saving.deserialize_keras_object(kernel) for kernel in config.pop("kernels")]
+        return cls(kernels, **config)
+
+
+@register
+class Sum(_Composite):
+    """``k_1 + k_2 + ...``: the sum of independent Gaussian processes.
+
+    Args:
+        kernels: the terms.
+    """
+
+    _combine = staticmethod(operator.add)
+
+
+@register
+class Product(_Composite):
+    """``k_1 k_2 ...``: interacting effects.
+
+    Args:
+        kernels: the factors.
+    """
+
+    _combine = staticmethod(operator.mul)
 
 
 @register
@@ -145,11 +215,11 @@ class TFPKernel(Kernel):
 
     Args:
         class_name: name of the TFP class, such as "GammaExponential".
-        positive: initial values of the parameters to own, by the TFP class's argument names.
-        constants: further arguments of the TFP class, passed as they are (numbers only).
+        positive: initial values of its positive parameters, by the TFP class's argument names.
+        constants: further arguments of the TFP class, fixed numbers.
         scales: None, or one positive length scale per selected feature column, by which inputs are divided first
-            (automatic relevance determination).
-        columns, num_latents, trainable: see `Kernel`.
+            (automatic relevance determination, ARD).
+        kwargs: `columns`, `num_latents` and `trainable` of `Kernel`.
 
     Raises:
         ValueError: for an unknown class, or a parameter that is not positive.
@@ -172,12 +242,9 @@ class TFPKernel(Kernel):
             self._add_positive(name, value)
         if self.scales is not None:
             self._add_positive("scales", self.scales)
-        self._check_class()
-
-    def _check_class(self) -> None:
         available = [name for name in dir(psd_kernels()) if name[0].isupper()]
-        if self.class_name not in available:
-            raise ValueError(f"tfp.math.psd_kernels has no class {self.class_name!r}; it has {', '.join(available)}")
+        if class_name not in available:
+            raise ValueError(f"tfp.math.psd_kernels has no class {class_name!r}; it has {', '.join(available)}")
 
     def _base_kernel(self) -> Any:
         kernels = psd_kernels()
@@ -188,31 +255,39 @@ class TFPKernel(Kernel):
         return kernel if scales is None else kernels.FeatureScaled(kernel, scale_diag=scales)
 
     def validate_features(self, num_features: int | None) -> None:
+        """Raise ValueError if the data lack a selected column, or have more or fewer columns than length scales."""
         super().validate_features(num_features)
-        seen = num_features if self.columns is None else len(self.columns)
-        if self.scales is not None and seen is not None and len(self.scales) != seen:
+        selected = num_features if self.columns is None else len(self.columns)
+        if self.scales is not None and selected is not None and len(self.scales) != selected:
             raise ValueError(
-                f"{type(self).__name__} has {len(self.scales)} length scales for {seen} selected feature column(s)"
+                f"{type(self).__name__} has {len(self.scales)} length scales for {selected} selected feature column(s)"
             )
 
     def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
         own = {"positive": self.positive, "constants": self.constants, "scales": self.scales}
         return {**super().get_config(), "class_name": self.class_name, **own}
 
 
 class NamedKernel(TFPKernel):
-    """A TFP kernel under its own name, with named arguments."""
+    """A TFP kernel with a class and constructor arguments of its own.
 
-    def __init__(self, class_name: str, arguments: dict[str, Any], constants: Mapping[str, float] | None = None, **kw):
+    Args:
+        class_name: name of the TFP class.
+        arguments: the subclass's arguments by their TFP names; None leaves a parameter out, and a sequence of length
+            scales means automatic relevance determination.
+        constants, kwargs: see `TFPKernel`.
+    """
+
+    def __init__(
+        self, class_name: str, arguments: dict[str, Any], constants: Mapping[str, float] | None = None, **kwargs
+    ) -> None:
         self._arguments = arguments
-        given = {name: value for name, value in arguments.items() if value is not None}
-        length_scale = given.get("length_scale")
-        scales = None
-        if length_scale is not None and np.ndim(length_scale) == 1:  # ARD
-            scales = given.pop("length_scale")
-        super().__init__(class_name, positive=given, constants=constants, scales=scales, **kw)
+        positive = {name: value for name, value in arguments.items() if value is not None}
+        scales = positive.pop("length_scale") if np.ndim(positive.get("length_scale")) == 1 else None
+        super().__init__(class_name, positive=positive, constants=constants, scales=scales, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
-        inherited = Kernel.get_config(self)
+        """The constructor's arguments, under their TFP names."""
         lists = {k: np.asarray(v).tolist() if v is not None else None for k, v in self._arguments.items()}
-        return {**inherited, **lists}
+        return {**Kernel.get_config(self), **lists}

@@ -1,4 +1,4 @@
-"""Kernels of inner products."""
+"""Kernels of inner products: linear, and linear in normalised inputs."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from svgp_vae_tf.kernels.base import NamedKernel, psd_kernels, register
 
 @register
 class Linear(NamedKernel):
-    """``b^2 + a^2 <x, z>``.
+    """``b^2 + a^2 <x, z>``: linear functions with Gaussian weights.
 
     Args:
         amplitude: a; None fixes it at 1.
@@ -21,9 +21,10 @@ class Linear(NamedKernel):
         super().__init__("Linear", {"slope_amplitude": amplitude, "bias_amplitude": bias_amplitude}, **kwargs)
 
     def _matrix(self, x: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
-        return self.psd_kernel().matrix(x, z)  # a matrix product; there are no distances
+        return self.psd_kernel().matrix(x, z)  # a matrix product; without distances nothing cancels
 
     def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
         config = super().get_config()
         config["amplitude"] = config.pop("slope_amplitude")
         return config
@@ -31,7 +32,10 @@ class Linear(NamedKernel):
 
 @register
 class NormalizedLinear(Linear):
-    """The cosine similarity ``b^2 + a^2 <x, z> / (|x| |z|)``; a zero vector has similarity 0 with all."""
+    """``b^2 + a^2 <x, z> / (|x| |z|)``: cosine similarity, 0 between a zero vector and any other.
+
+    Arguments as for `Linear`.
+    """
 
     def _base_kernel(self) -> Any:
         def normalize(x: tf.Tensor, feature_ndims: int, example_ndims: int) -> tf.Tensor:

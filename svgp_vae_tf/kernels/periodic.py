@@ -1,4 +1,4 @@
-"""The periodic kernel (MacKay, 1998)."""
+"""The periodic kernel."""
 
 from typing import Any
 
@@ -10,13 +10,18 @@ from svgp_vae_tf.kernels.base import NamedKernel, register
 
 @register
 class Periodic(NamedKernel):
-    """``a^2 exp(-2 sum_d sin^2(pi |x_d - z_d| / p) / l^2)``; the period p is fixed.
+    """``a^2 exp(-2 sum_d sin^2(pi |x_d - z_d| / p) / l^2)`` with a fixed period p.
+
+    Source: MacKay (1998), "Introduction to Gaussian Processes".
 
     Args:
-        period: p, in the unit of the column; fixed, for it is almost always known (2 pi for angles in radians).
+        period: p, in the unit of the column; fixed because it is usually known (2 pi for angles in radians).
         length_scale: l, a number.
         amplitude: a; None fixes it at 1.
         kwargs: see `Kernel`.
+
+    Raises:
+        ValueError: for a period that is not positive and finite, or several length scales.
     """
 
     def __init__(
@@ -31,10 +36,10 @@ class Periodic(NamedKernel):
         super().__init__("ExpSinSquared", arguments, constants={"period": self.period}, **kwargs)
 
     def _matrix(self, x: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
-        """By sin(s - t) = sin s cos t - cos s sin t: sines of each input in the place of one of each pair.
+        """Covariances from sin(s - t) = sin s cos t - cos s sin t.
 
-        They take most of a training step's time in the kernel. Inputs are counted from the middle of z, so that a
-        far origin costs no digits.
+        This takes the sines of each input instead of each pair, which would take most of the kernel's time in a
+        training step. Inputs are measured from the mean of z, so that a distant origin costs no digits.
         """
         x, z = self._selected(x), self._selected(z)
         middle = tf.stop_gradient(tf.reduce_mean(z, axis=-2, keepdims=True))
@@ -47,4 +52,5 @@ class Periodic(NamedKernel):
         return tf.square(values["amplitude"]) * matrix if "amplitude" in values else matrix
 
     def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
         return {**super().get_config(), "period": self.period}

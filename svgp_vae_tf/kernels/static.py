@@ -1,4 +1,4 @@
-"""Kernels that do not depend on where inputs are: constant and white."""
+"""Kernels that do not depend on the position of inputs: constant and white noise."""
 
 import functools
 from typing import Any
@@ -11,7 +11,12 @@ from svgp_vae_tf.kernels.base import NamedKernel, psd_kernels, register
 
 @register
 class Constant(NamedKernel):
-    """``a^2``: one shared random offset per series."""
+    """``a^2``: one random offset shared by all points of a series.
+
+    Args:
+        amplitude: a.
+        kwargs: see `Kernel`.
+    """
 
     def __init__(self, amplitude: float = 1.0, **kwargs) -> None:
         super().__init__("Constant", {"amplitude": amplitude}, **kwargs)
@@ -22,10 +27,14 @@ class Constant(NamedKernel):
 
 @register
 class White(NamedKernel):
-    """``a^2 if x = z else 0``: variation of its own at every distinct input.
+    """``a^2 if x = z else 0``: white noise, independent at every distinct input.
 
-    In a sparse GP no inducing point can carry it, so it adds to the posterior's variance and is never explained. Use
-    it inside a sum; alone it makes a sparse GP ignore the data.
+    In a sparse GP it only adds to the posterior's variance, because inducing points carry no information about other
+    inputs. Use it inside a sum; alone it makes a sparse GP ignore the data.
+
+    Args:
+        amplitude: a.
+        kwargs: see `Kernel`.
     """
 
     def __init__(self, amplitude: float = 1.0, **kwargs) -> None:
@@ -37,7 +46,7 @@ class White(NamedKernel):
 
 @functools.cache
 def _white_kernel() -> Any:
-    """TFP has no white-noise kernel; this is one, defined at first use."""
+    """A TFP kernel of white noise, which TFP lacks; defined at first use, when TFP is imported."""
 
     class WhiteKernel(psd_kernels().PositiveSemidefiniteKernel):
         def __init__(self, variance: tf.Tensor) -> None:

@@ -218,7 +218,7 @@ def test_mnists_own_format(mnist, tmp_path, suffix):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("cut", "train-images-idx3-ubyte is cut short"),
+        ("cut", "train-images-idx3-ubyte is truncated"),
         ("header", "train-images-idx3-ubyte is not a readable"),
         ("magic", "it starts with 2049, not 2051"),
         ("label", "labels are not whole numbers from 0 to 9"),

@@ -1,8 +1,8 @@
-"""Drawn sprites: 64 x 64 colour characters in motion, computed from shapes, with no file behind them.
+"""Drawn sprites: 64 x 64 colour characters in motion, computed from geometric shapes without any files.
 
-The factors are those of the Sprites data: four attributes (body, bottomwear, topwear, hair) of six styles each make
-1296 characters, and three actions in three directions of eight frames make 72 poses. Every style is drawn once, as
-transparent layers in all poses; a character is the layers of its four styles laid over each other.
+Attributes and poses are those of the Sprites data: four attributes (body, bottomwear, topwear, hair) of six styles each
+make 1296 characters, and three actions in three directions of eight frames make 72 poses. Every style is drawn once, as
+transparent layers in all poses; a character is composed of the layers of its four styles.
 """
 
 from functools import cache
@@ -29,18 +29,18 @@ _ORDER = (
     (2, "near"),
     (0, "held"),
 )
-"""From back to front: attribute and name of a layer."""
+"""Attribute and name of each layer, from back to front."""
 
 
 class _Layer(NamedTuple):
-    """The M pixels of a layer, in all 72 poses, that are not transparent."""
+    """The M pixels of a layer that are not transparent, in all 72 poses."""
 
     pixels: np.ndarray
-    """Their places among the 72 * 64 * 64 pixels, (M,)."""
+    """Flat indices into the 72 * 64 * 64 pixels, (M,)."""
     rgb: np.ndarray
-    """What they add, (M, 3), float32 in 0..255."""
-    through: np.ndarray
-    """The share they leave of what is behind, (M, 1)."""
+    """Colour times alpha, (M, 3), float32 in 0..255."""
+    transparency: np.ndarray
+    """1 - alpha, (M, 1)."""
 
 
 @cache
@@ -56,14 +56,14 @@ def _layers(attribute: int, style: int) -> dict[str, _Layer]:
 
 
 def frames(character: int) -> np.ndarray:
-    """A character in its 72 poses, (72, 64, 64, 3) uint8; pose 8 * (3 * action + direction) + frame.
+    """All poses of a character, (72, 64, 64, 3), uint8; pose = 8 * (3 * action + direction) + frame.
 
     Raises:
         SpriteError: for a character that is not from 0 to 1295.
     """
-    own = choices_of(character)
+    styles = choices_of(character)
     image = np.zeros((NUM_POSES * SIZE * SIZE, 3), np.float32)
     for attribute, name in _ORDER:
-        layer = _layers(attribute, own[attribute])[name]
-        image[layer.pixels] = image.take(layer.pixels, axis=0) * layer.through + layer.rgb
+        layer = _layers(attribute, styles[attribute])[name]
+        image[layer.pixels] = image.take(layer.pixels, axis=0) * layer.transparency + layer.rgb
     return np.rint(image).astype(np.uint8).reshape(NUM_POSES, SIZE, SIZE, 3)

@@ -1,8 +1,8 @@
-"""Shapes, a canvas and a stick figure: what `drawn_sprites` draws its characters with.
+"""Shapes, a canvas and a stick figure, with which the characters are drawn.
 
-A shape is a signed distance in pixels, negative inside, on the pixel centres of a batch of N frames: (N, 64, 64).
-Points are (N, 2), float32: x to the right, y down. Union is `np.minimum`, intersection `np.maximum` and a shape
-without another `np.maximum(one, -other)`.
+A shape is a signed distance in pixels, negative inside, at the pixel centres of a batch of N frames: (N, 64, 64).
+Points are (N, 2), float32: x to the right, y down. The union of two shapes is `np.minimum`, the intersection
+`np.maximum` and the difference `np.maximum(one, -other)`.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from data_generators.sprites.sheets import FRAMES, SIZE
 
 MIDDLE = SIZE / 2
 BLADE_LENGTH = 13.0
-AWAY = -99.0  # a coordinate that keeps a shape out of the frame
+OFF_FRAME = -99.0  # a coordinate that keeps a shape outside the frame
 
 Colour = tuple[int, int, int]
 
@@ -27,7 +27,7 @@ def _per_frame(values: np.ndarray | float) -> np.ndarray:
 
 
 def ellipse(centre: np.ndarray, radii: tuple[float, float]) -> np.ndarray:
-    """Ellipses with half-axes ``radii`` along x and y; the distance is exact on the edge only."""
+    """Ellipses with semi-axes ``radii`` along x and y; the distance is exact only on the edge."""
     x = (_COLUMNS - _per_frame(centre[:, 0])) / np.float32(radii[0])
     y = (_ROWS - _per_frame(centre[:, 1])) / np.float32(radii[1])
     return (np.sqrt(x * x + y * y) - 1) * np.float32(min(radii))
@@ -36,7 +36,7 @@ def ellipse(centre: np.ndarray, radii: tuple[float, float]) -> np.ndarray:
 def capsule(
     start: np.ndarray, end: np.ndarray, radius: np.ndarray | float, end_radius: float | None = None
 ) -> np.ndarray:
-    """Thick segments: ``radius`` (a number or one per frame) at the start goes over to ``end_radius``, if given."""
+    """Thick segments, whose ``radius`` (a number or one per frame) changes linearly to ``end_radius``, if given."""
     x, y = _COLUMNS - _per_frame(start[:, 0]), _ROWS - _per_frame(start[:, 1])
     dx, dy = _per_frame(end[:, 0] - start[:, 0]), _per_frame(end[:, 1] - start[:, 1])
     scale = 1 / (dx * dx + dy * dy + np.float32(1e-6))
@@ -50,7 +50,7 @@ def capsule(
 
 
 def polygon(corners: np.ndarray, rounding: float = 0.0) -> np.ndarray:
-    """Convex polygons with corners (N, K, 2) in either sense of rotation, grown by ``rounding``; without area none."""
+    """Convex polygons with corners (N, K, 2) in either orientation, grown by ``rounding``; empty if without area."""
     following = np.roll(corners, -1, axis=1)
     cross = corners[..., 0] * following[..., 1] - corners[..., 1] * following[..., 0]
     area = cross.sum(axis=1)
@@ -66,14 +66,14 @@ def polygon(corners: np.ndarray, rounding: float = 0.0) -> np.ndarray:
 
 
 def stripes(origin: np.ndarray, axis: int, period: float, width: float) -> np.ndarray:
-    """Bands ``width`` wide, one of them centred on ``origin``, repeating along ``axis`` (0 is x, 1 is y)."""
+    """Stripes of ``width``, one centred on ``origin``, that repeat along ``axis`` (0 is x, 1 is y) with a period."""
     offset = (_ROWS if axis else _COLUMNS) - _per_frame(origin[:, axis])
     distance = np.abs((offset + period / 2) % period - period / 2) - np.float32(width / 2)
     return np.broadcast_to(distance, (len(origin), SIZE, SIZE))
 
 
 class Canvas:
-    """N transparent frames, (N, 64, 64, 4), RGB times alpha and alpha, in 0..255 and 0..1."""
+    """N transparent frames: ``pixels`` (N, 64, 64, 4), RGB times alpha in 0..255 and alpha in 0..1."""
 
     def __init__(self, num_frames: int) -> None:
         self.pixels = np.zeros((num_frames, SIZE, SIZE, 4), np.float32)
@@ -92,10 +92,10 @@ class Canvas:
         Args:
             shape: signed distances, (N, 64, 64).
             colour: RGB in 0..255.
-            within: a pattern on another shape: only inside that one, with its light and no outline.
+            within: if given, the shape is a pattern on this other shape: clipped to it, lit like it, not outlined.
             outline: width of the outline in pixels.
-            dim: factor on the colour, for what is further away.
-            opacity: alpha of the whole.
+            dim: factor on the colour, below 1 for what is further away.
+            opacity: factor on alpha.
         """
         lit = shape if within is None else within
         if within is not None:
@@ -133,25 +133,25 @@ class View(NamedTuple):
     near_leg: Limb
     far_leg: Limb
     blades: np.ndarray
-    """Sword of a slash, from hilt to tip, at 5 instants up to this frame's: (N, 5, 2, 2)."""
+    """Hilt and tip of the sword at 5 instants up to the frame's, (N, 5, 2, 2); outside the frame unless slashing."""
     glow: np.ndarray
-    """Radius of the light in a caster's hands, (N,)."""
+    """Radius of the light in the hands when casting a spell, (N,)."""
 
     def place(self, anchor: np.ndarray, offsets: Sequence[tuple[float, float]]) -> np.ndarray:
-        """Points at offsets from an anchor, (N, K, 2); the offsets are those of a figure that faces right."""
+        """Points at offsets from an anchor, (N, K, 2); the offsets are given for a figure that faces right."""
         turn = np.array([-1 if self.facing < 0 else 1, 1], np.float32)
         return anchor[:, None] + np.array(offsets, np.float32) * turn
 
     def at(self, anchor: np.ndarray, x: float, y: float) -> np.ndarray:
-        """One such point, (N, 2)."""
+        """The point at one offset from an anchor, (N, 2); see `place`."""
         return self.place(anchor, [(x, y)])[:, 0]
 
 
 class _Stance(NamedTuple):
-    """One action: how the upper body shifts and where hands and feet are, (8, 2) each.
+    """One action: the shift of the upper body and the positions of hands and feet, (8, 2) each.
 
-    x is forward of the middle in a profile; facing front it is outward of the middle on either side, and for the
-    shift to the right of the picture. y is that of the picture.
+    In a profile, x points forward from the middle. Seen from the front, it points outward from the middle on either
+    side, and for the shift to the right of the picture. y is that of the picture.
     """
 
     shift: np.ndarray
@@ -183,12 +183,12 @@ def _cast(profile: bool) -> _Stance:
     rise = np.array([0, 1, 1, 0, -1, -1, 0, 0.5])
     hand = np.array(side if profile else front, float)
     foot = np.full((FRAMES, 2), (-2.5 if profile else 4, 57))
-    apart = np.array([4.0, -1.5]) if profile else np.zeros(2)  # else one arm would hide the other
+    apart = np.array([4.0, -1.5]) if profile else np.zeros(2)  # otherwise one arm would hide the other
     return _Stance(np.stack([0 * rise, rise], axis=1), hand, hand + apart, foot, foot * [-1 if profile else 1, 1])
 
 
 def _swing(profile: bool) -> np.ndarray:
-    """Sword hand as in `_Stance`, and degrees the sword is turned from forward (or front: right) to down, (8, 3)."""
+    """Sword hand as in `_Stance`, and the angle of the sword in degrees from forward (front: right) to down, (8, 3)."""
     if profile:
         back, forth = [(4, 43, 60), (-7, 40, 150), (-10, 31, 200), (-8, 19, 235)], [(8, 21, 312), (13, 29, 352)]
         return np.array([*back, *forth, (11, 38, 400), (6, 43, 440)], float)
@@ -210,9 +210,9 @@ def _slash(profile: bool) -> _Stance:
 
 
 def _limb(root: np.ndarray, end: np.ndarray, length: float, hint: tuple[float, float], bend: float) -> Limb:
-    """Two segments of the same length from root towards end, bent to the side of the hint.
+    """Two segments of the same length from root towards end, bent towards the hint.
 
-    ``bend`` is the share of the bend that is in the plane of the picture and so is seen.
+    ``bend`` is the share of the bend that lies in the plane of the picture.
     """
     reach = end - root
     distance = np.maximum(np.linalg.norm(reach, axis=1, keepdims=True), 1e-6)
@@ -225,7 +225,7 @@ def _limb(root: np.ndarray, end: np.ndarray, length: float, hint: tuple[float, f
 
 
 def _blades(hand: np.ndarray, angle: np.ndarray) -> np.ndarray:
-    """(8, 5, 2, 2): hilt and tip at five instants from the frame before, where the sword moves fast."""
+    """Hilt and tip at five instants, from the previous frame on where the sword moves fast: (8, 5, 2, 2)."""
     fast = np.isin(np.arange(FRAMES), (4, 5, 6))
     before = np.where(fast, np.arange(FRAMES) - 1, np.arange(FRAMES))
     share = np.linspace(0, 1, 5)
@@ -257,10 +257,10 @@ def view(direction: int) -> View:
     right_arm, left_arm, right_leg, left_leg = (limb((-1, 1)[i % 2], ends[i], i < 2) for i in range(4))
     near_is_right = facing >= 0
     degrees = _swing(facing != 0)[:, 2]
-    blades = np.full((24, 5, 2, 2), AWAY, np.float32)
+    blades = np.full((24, 5, 2, 2), OFF_FRAME, np.float32)
     blades[-FRAMES:] = _blades(right_arm.end[-FRAMES:], 180 - degrees if facing < 0 else degrees)
-    glow = np.full(24, AWAY, np.float32)
-    glow[FRAMES : 2 * FRAMES] = [AWAY, AWAY, 0.8, 1.6, 2.4, 3.4, 2.6, 1.2]
+    glow = np.full(24, OFF_FRAME, np.float32)
+    glow[FRAMES : 2 * FRAMES] = [OFF_FRAME, OFF_FRAME, 0.8, 1.6, 2.4, 3.4, 2.6, 1.2]
     upper = facing or 1
     return View(
         facing=facing,

@@ -1,6 +1,6 @@
-"""The 24 styles of `drawn_sprites`: how bodies, bottomwear, topwear and hair are drawn on the stick figure.
+"""The 24 styles: how bodies, bottomwear, topwear and hair are drawn on the stick figure.
 
-Each ``draw_*(figure, style)`` gives named layers, which `drawn_sprites` puts in their order from back to front.
+Each ``draw_*(figure, style)`` gives named layers, which `characters` stacks from back to front.
 """
 
 from typing import NamedTuple
@@ -11,8 +11,8 @@ from data_generators.sprites.drawn.shapes import Canvas, Colour, Limb, View, cap
 
 Canvases = dict[str, Canvas]
 
-FAR = 0.7  # brightness of the arm and the leg on the other side of a profile
-ONCE = 99.0  # period of stripes of which only one is wanted
+FAR_BRIGHTNESS = 0.7  # of the arm and the leg on the far side of a profile
+SINGLE = 99.0  # a period so long that one stripe is in the frame
 WHITE, DARK, STEEL, GOLD = (245, 245, 245), (40, 32, 40), (205, 215, 230), (245, 200, 70)
 SHOE, GLOW = (150, 90, 50), (110, 230, 255)
 
@@ -21,7 +21,7 @@ class _Body(NamedTuple):
     skin: Colour
     eyes: Colour
     ear: float
-    """How far the tip of the ear stands out."""
+    """Distance of the tip of the ear from the head."""
     build: float
     """Factor on the width of head and limbs."""
 
@@ -40,9 +40,9 @@ class _Bottom(NamedTuple):
     colour: Colour
     trim: Colour
     covered: float
-    """Share of the lower leg in the trousers."""
+    """Share of the lower leg that the trousers cover."""
     width: float
-    """Half the width of a trouser leg."""
+    """Half the width of a trouser leg, in pixels."""
     skirt: float = 0.0
     """Length of a skirt from the hip, instead of trousers."""
 
@@ -61,15 +61,15 @@ class _Top(NamedTuple):
     colour: Colour
     trim: Colour
     upper: float
-    """Share of the upper arm in the sleeve; 0 for no sleeve."""
+    """Share of the upper arm that the sleeve covers; 0 for no sleeve."""
     lower: float
-    """Share of the lower arm in the sleeve."""
+    """Share of the lower arm that the sleeve covers."""
     cuff: float
-    """Half the width of the sleeve at its end."""
+    """Half the width of the sleeve at its end, in pixels."""
     hem: float = 0.0
-    """How far it reaches below the hip."""
+    """Length below the hip, in pixels."""
     flare: float = 0.0
-    """How much wider it is there."""
+    """Additional half width at the hem, in pixels."""
 
 
 _TOPS = (
@@ -89,22 +89,22 @@ def _canvases(figure: View, *names: str) -> Canvases:
 
 
 def _arms(figure: View) -> list[tuple[str, Limb, float]]:
-    """Layer, arm and brightness: both in front of the body, or in a profile one behind it."""
-    behind = ("far", figure.far_arm, FAR) if figure.facing else ("near", figure.far_arm, 1.0)
+    """Layer, arm and brightness of both arms: in front of the body, or in a profile one of them behind it."""
+    behind = ("far", figure.far_arm, FAR_BRIGHTNESS) if figure.facing else ("near", figure.far_arm, 1.0)
     return [behind, ("near", figure.near_arm, 1.0)]
 
 
 def _legs(figure: View) -> list[tuple[str, Limb, float]]:
-    return [("far", figure.far_leg, FAR if figure.facing else 1.0), ("middle", figure.near_leg, 1.0)]
+    return [("far", figure.far_leg, FAR_BRIGHTNESS if figure.facing else 1.0), ("middle", figure.near_leg, 1.0)]
 
 
 def _along(limb: Limb, share: float) -> np.ndarray:
-    """The point at a share of the lower half of a limb."""
+    """The point at a share of the way from the joint of a limb to its end."""
     return limb.joint + np.float32(share) * (limb.end - limb.joint)
 
 
 def _bent(limb: Limb, radii: tuple[float, float, float], share: float = 1.0) -> np.ndarray:
-    """A limb down to a share of its lower half, with the radii at its root, its joint and that end."""
+    """A limb up to a share of its lower half, with the radii at its root, its joint and its end."""
     upper = capsule(limb.root, limb.joint, radii[0], radii[1])
     return np.minimum(upper, capsule(limb.joint, _along(limb, share), radii[1], radii[2]))
 
@@ -117,7 +117,7 @@ def _torso(figure: View, hem: float = 0.0, flare: float = 0.0) -> np.ndarray:
 
 
 def draw_body(figure: View, style: int) -> Canvases:
-    """Layers far, middle, head, near and held: legs with shoes, torso, head, arms, hands with what they hold."""
+    """Layers far, middle, head, near and held: legs with shoes, torso, head, arms, and hands with sword or light."""
     body, build = _BODIES[style], _BODIES[style].build
     canvases = _canvases(figure, "far", "middle", "head", "near", "held")
     for layer, leg, dim in _legs(figure):
@@ -129,7 +129,7 @@ def draw_body(figure: View, style: int) -> Canvases:
     for layer, arm, dim in _arms(figure):
         canvases[layer].paint(_bent(arm, (2.4 * build, 2.2 * build, 2.0)), body.skin, dim=dim)
         held = canvases["far" if layer == "far" else "held"]
-        if arm is (figure.far_arm if figure.facing < 0 else figure.near_arm):  # the right one
+        if arm is (figure.far_arm if figure.facing < 0 else figure.near_arm):  # the right arm
             _draw_sword(held, figure.blades)
         held.paint(ellipse(arm.end, (2.5 * build, 2.5 * build)), body.skin, dim=dim)
         held.paint(capsule(arm.end, arm.end, figure.glow), GLOW, outline=2.0, opacity=0.85)
@@ -165,7 +165,7 @@ def _draw_head(canvas: Canvas, figure: View, body: _Body) -> None:
 
 
 def _draw_sword(canvas: Canvas, blades: np.ndarray) -> None:
-    """The sword where it is and, as a pale arc, where it has been since the frame before."""
+    """The sword and, as a pale arc, its path since the previous frame."""
     middles, tips = blades.mean(axis=2), blades[:, :, 1]
     swept = [
         polygon(np.stack([middles[:, i], tips[:, i], tips[:, i + 1], middles[:, i + 1]], axis=1), rounding=0.3)
@@ -181,7 +181,7 @@ def _draw_sword(canvas: Canvas, blades: np.ndarray) -> None:
 
 
 def draw_bottomwear(figure: View, style: int) -> Canvases:
-    """Layers far and middle: a leg each, or in the middle a skirt."""
+    """Layers far and middle: a trouser leg each, or a skirt in the middle layer."""
     bottom = _BOTTOMS[style]
     canvases = _canvases(figure, "far", "middle")
     if bottom.skirt:
@@ -190,7 +190,7 @@ def draw_bottomwear(figure: View, style: int) -> Canvases:
     for layer, leg, dim in _legs(figure):
         shape = _bent(leg, (bottom.width, bottom.width, bottom.width - 0.3), bottom.covered)
         canvases[layer].paint(shape, bottom.colour, dim=dim)
-        seam = stripes(figure.at(_along(leg, bottom.covered), 0.0, 2.2), 1, ONCE, 2.2)
+        seam = stripes(figure.at(_along(leg, bottom.covered), 0.0, 2.2), 1, SINGLE, 2.2)
         trim = stripes(leg.joint, 1, 4.0, 1.6) if style == 3 else seam
         canvases[layer].paint(trim, bottom.trim, within=shape, dim=dim)
     wide = 3.6 if figure.facing else 5.5
@@ -200,7 +200,7 @@ def draw_bottomwear(figure: View, style: int) -> Canvases:
 
 
 def _draw_skirt(canvas: Canvas, figure: View, bottom: _Bottom) -> None:
-    """From the hips to a hem that is as wide as the legs stand, so that no knee comes through."""
+    """A skirt whose hem is as wide as the stance of the legs, so that no knee sticks out."""
     points = [limb[:3] if bottom.skirt > 10 else limb[:2] for limb in (figure.near_leg, figure.far_leg)]
     across = np.stack([point[:, 0] for limb in points for point in limb])
     hem = figure.hip[:, 1] + np.float32(bottom.skirt)
@@ -210,11 +210,11 @@ def _draw_skirt(canvas: Canvas, figure: View, bottom: _Bottom) -> None:
     lower = np.stack([np.stack([right, hem], axis=1), np.stack([left, hem], axis=1)], axis=1)
     skirt = polygon(np.concatenate([upper, lower], axis=1), rounding=0.8)
     canvas.paint(skirt, bottom.colour)
-    canvas.paint(stripes(lower[:, 0] - np.float32(1), 1, ONCE, 1.8), bottom.trim, within=skirt)
+    canvas.paint(stripes(lower[:, 0] - np.float32(1), 1, SINGLE, 1.8), bottom.trim, within=skirt)
 
 
 def draw_topwear(figure: View, style: int) -> Canvases:
-    """Layers far, middle and near: a sleeve, the garment, and the nearer sleeve or both."""
+    """Layers far, middle and near: the far sleeve, the garment, and the near sleeve or both."""
     top = _TOPS[style]
     canvases = _canvases(figure, "far", "middle", "near")
     torso = _torso(figure, top.hem, top.flare)
@@ -237,23 +237,23 @@ def draw_topwear(figure: View, style: int) -> Canvases:
 
 
 def _pattern(figure: View, style: int) -> np.ndarray:
-    """What is drawn on the garment in its second colour."""
+    """The pattern on a garment, drawn in its second colour."""
     chest, hip, middle = figure.chest, figure.hip, 3.0 if figure.facing else 0.0
     if style == 0:  # a badge
         return ellipse(figure.at(chest, middle, 5.0), (2.6, 2.6))
     if style == 1:  # a row of buttons
-        return np.maximum(stripes(figure.at(chest, middle, 0), 0, ONCE, 1.6), stripes(chest, 1, 3.0, 1.6))
+        return np.maximum(stripes(figure.at(chest, middle, 0), 0, SINGLE, 1.6), stripes(chest, 1, 3.0, 1.6))
     if style == 2:
-        return stripes(figure.at(chest, 0, 8.0), 1, ONCE, 2.0)
+        return stripes(figure.at(chest, 0, 8.0), 1, SINGLE, 2.0)
     if style == 3:
         return stripes(chest, 1, 4.0, 1.8)
     if style == 4:  # belt and hem
-        return np.minimum(stripes(hip, 1, ONCE, 2.2), stripes(figure.at(hip, 0, 6.6), 1, ONCE, 1.8))
-    return np.minimum(stripes(figure.at(chest, 0, 6.0), 1, 4.0, 1.0), stripes(figure.at(chest, 0, -1.0), 1, ONCE, 3.0))
+        return np.minimum(stripes(hip, 1, SINGLE, 2.2), stripes(figure.at(hip, 0, 6.6), 1, SINGLE, 1.8))
+    return np.minimum(stripes(figure.at(chest, 0, 6.0), 1, 4.0, 1.0), stripes(figure.at(chest, 0, -1.0), 1, SINGLE, 3))
 
 
 def draw_hair(figure: View, style: int) -> Canvases:
-    """Layers back, behind the body, and front, on the head."""
+    """Layers back (behind the body) and front (on the head)."""
     canvases = _canvases(figure, "back", "front")
     front, back = _hair_shapes(figure, style)
     if back is not None:
@@ -291,7 +291,7 @@ def _hair_shapes(figure: View, style: int) -> tuple[np.ndarray, np.ndarray | Non
         spikes = [(np.sin(turn), -np.cos(turn)) for turn in turns]
         return np.min([strand(7 * x, 7 * y, 14 * x, 14 * y, 2.8, 1.0) for x, y in spikes], axis=0), None
     if style == 4:  # a bob with a slanting fringe
-        above = stripes(figure.at(figure.head, 0, -2), 1, ONCE, 18)
+        above = stripes(figure.at(figure.head, 0, -2), 1, SINGLE, 18)
         bob = np.maximum(oval(-0.8 if profile else 0, 0, 11.0, 11.0), above)
         corners = [(0.0, 0.0), (14, -5.5), (14, 14), (2.0, 14)] if profile else [(-7, 0), (7, -5), (6, 14), (-6, 14)]
         return np.maximum(bob, -polygon(figure.place(figure.head, corners))), None

@@ -10,54 +10,22 @@ import pytest
 import tensorflow as tf
 
 import svgp_vae_tf as svgp
-from svgp_vae_tf import auxiliary, groups, kernels
+from svgp_vae_tf import features
 from svgp_vae_tf.features import pooled
+from tests.helpers.grouped_data import IDS, PIXELS, POSES, N, arrays, model
 
 IN_A_NEW_PROCESS = """
+import numpy as np
 import tensorflow as tf
 
 (cpu,) = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from tests import test_groups
+from tests.helpers import grouped_data
 
-one, two = (test_groups.trained_in(s) for s in (tf.distribute.get_strategy(), tf.distribute.MirroredStrategy()))
+one, two = (grouped_data.trained_in(s) for s in (tf.distribute.get_strategy(), tf.distribute.MirroredStrategy()))
 for a, b in zip(one, two, strict=True):
-    test_groups.np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 """
-SIZES = (3, 1, 4, 2, 5)
-N, PIXELS, POSES, STYLE, LATENTS = sum(SIZES), 6, 4, 3, 2
-IDS = np.repeat([7, 2, 9, 4, 30], SIZES)
-
-
-def representation() -> keras.Sequential:
-    return keras.Sequential([keras.layers.Input((PIXELS,)), keras.layers.Dense(STYLE, "tanh")])
-
-
-def arrays(seed: int = 0) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Rows of groups of unequal size, mixed; observations depend on group and pose."""
-    rng = np.random.default_rng(seed)
-    order = rng.permutation(N)
-    ids, poses = IDS[order], rng.integers(0, POSES, N)
-    images = np.sin(ids[:, None] + np.arange(PIXELS) + poses[:, None]) + 0.1 * rng.normal(size=(N, PIXELS))
-    images = images.astype(np.float32)
-    return {"pose": poses.astype(np.float32), "group": ids.astype(np.float32), "image": images}, images
-
-
-def model(**kwargs) -> svgp.SVGPVAE:
-    keras.utils.set_random_seed(3)
-    rng = np.random.default_rng(1)
-    poses = auxiliary.GPLVM(rng.normal(size=(POSES, 2)), names=["pose"])
-    kernel = kernels.NormalizedLinear(columns=[0, 1]) * kernels.NormalizedLinear(columns=[2, 3, 4])
-    encoder = keras.Sequential([keras.layers.Input((PIXELS,)), keras.layers.Dense(2 * LATENTS)])
-    decoder = keras.Sequential([keras.layers.Input((LATENTS,)), keras.layers.Dense(PIXELS)])
-    settings = {
-        "kernel": kernel,
-        "inducing_points": rng.normal(size=(4, 5)),
-        "auxiliary": groups.PooledFeatures(representation(), poses),
-        "likelihood": "gaussian",
-        "num_data": N,
-    }
-    return svgp.SVGPVAE(encoder, decoder, **{**settings, **kwargs})
 
 
 def pooled_by_loop(network: keras.Model, aux: dict[str, np.ndarray]) -> np.ndarray:
@@ -95,33 +63,15 @@ def test_gradients_reach_the_network_through_the_kernel():
     assert all(np.abs(g.numpy()).max() > 0.0 for g in gradients)
 
 
-def test_batches_hold_whole_groups_and_all_rows_once():
-    aux, images = arrays()
-    for seed in (None, 5):
-        seen = []
-        for part, observed in groups.whole_groups(aux, images, groups_per_batch=2, seed=seed):
-            ids = part["group"].numpy()
-            assert len(np.unique(ids)) <= 2
-            assert all(np.sum(ids == own) == np.sum(IDS == own) for own in np.unique(ids))
-            np.testing.assert_array_equal(part["image"], observed)
-            seen.append(observed.numpy())
-        np.testing.assert_array_equal(np.sort(np.concatenate(seen), axis=0), np.sort(images, axis=0))
-    first, second = (
-        np.concatenate([p["group"].numpy() for p, _ in stream])
-        for stream in [groups.whole_groups(aux, images, 2, seed=5)] * 2
-    )
-    assert (first != second).any()  # another order in each pass
-
-
 def test_training_conditioning_and_saving(tmp_path):
     aux, images = arrays()
     trained = model()
     trained.compile(keras.optimizers.Adam(1e-2))
     before = [w.numpy() for w in trained.auxiliary.network.trainable_variables]
-    history = trained.fit(groups.whole_groups(aux, images, 2, seed=0), epochs=30, verbose=0).history
+    history = trained.fit(features.whole_groups(aux, images, 2, seed=0), epochs=30, verbose=0).history
     assert history["loss"][-1] < history["loss"][0]
     assert all((a != w.numpy()).any() for a, w in zip(before, trained.auxiliary.network.weights, strict=True))
-    trained.condition(groups.whole_groups(aux, images, 2))
+    trained.condition(features.whole_groups(aux, images, 2))
     context, asked = images[:3], np.arange(POSES, dtype=np.float32)  # a new character from three frames
     _, style = trained.auxiliary.pool(context, np.zeros(3))
     question = {"pose": asked, "style": np.repeat(style, POSES, axis=0)}
@@ -132,14 +82,6 @@ def test_training_conditioning_and_saving(tmp_path):
     loaded = svgp.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(loaded.predict(question, verbose=0), streamed, rtol=1e-4)
     np.testing.assert_allclose(loaded.auxiliary.pool(context, np.zeros(3))[1], style, rtol=1e-6)
-
-
-def trained_in(strategy: tf.distribute.Strategy) -> list[np.ndarray]:
-    with strategy.scope():
-        trained = model()
-        trained.compile(keras.optimizers.SGD(0.05))
-    trained.fit(groups.whole_groups(*arrays(), 2), epochs=2, verbose=0)
-    return trained.get_weights()
 
 
 def test_a_group_that_replicas_share_is_pooled_as_on_one_device():
@@ -185,38 +127,38 @@ def test_arrays_cannot_be_fitted_for_keras_would_part_groups():
 
 def test_misuse_gets_one_line():
     aux, images = arrays()
-    features = model().auxiliary
+    pooling = model().auxiliary
     with pytest.raises(svgp.DataError, match="at least one observation"):
-        features.pool(images[:0], np.zeros(0))
+        pooling.pool(images[:0], np.zeros(0))
     with pytest.raises(svgp.DataError, match="an id for each"):
-        features.pool(images, np.zeros(3))
+        pooling.pool(images, np.zeros(3))
     with pytest.raises(svgp.DataError, match="num_data"):
-        features.call(aux, batch_rank=2)
+        pooling.call(aux, batch_rank=2)
     with pytest.raises(ValueError, match="built"):
-        groups.PooledFeatures(keras.Sequential([keras.layers.Dense(2)]))
+        features.PooledFeatures(keras.Sequential([keras.layers.Dense(2)]))
     with pytest.raises(ValueError, match="groups_per_batch"):
-        groups.whole_groups(aux, images, 0)
+        features.whole_groups(aux, images, 0)
     with pytest.raises(svgp.DataError, match="must be a dict with group"):
-        groups.whole_groups({"pose": aux["pose"]}, images, 1)
+        features.whole_groups({"pose": aux["pose"]}, images, 1)
     with pytest.raises(svgp.DataError, match="one length"):
-        groups.whole_groups(aux, images[:-1], 1)
+        features.whole_groups(aux, images[:-1], 1)
 
 
 def test_ids_may_be_text():
     aux, images = arrays()
     text = {**aux, "group": np.array([f"character {int(i):02d}" for i in aux["group"]])}
-    by_number = [b["group"].numpy() for b, _ in groups.whole_groups(aux, images, 2)]
-    by_text = [b["group"].numpy() for b, _ in groups.whole_groups(text, images, 2)]
+    by_number = [b["group"].numpy() for b, _ in features.whole_groups(aux, images, 2)]
+    by_text = [b["group"].numpy() for b, _ in features.whole_groups(text, images, 2)]
     for number, place in zip(by_number, by_text, strict=True):
         np.testing.assert_array_equal(np.searchsorted(np.unique(IDS), number), place)
     trained = model()
-    trained.condition(groups.whole_groups(text, images, 2))
+    trained.condition(features.whole_groups(text, images, 2))
     ids, vectors = trained.auxiliary.pool(images, text["group"])
     assert ids[0] == "character 02"
     np.testing.assert_array_equal(vectors, trained.auxiliary.pool(images, aux["group"][:, None])[1])
-    with pytest.raises(svgp.DataError, match="holds text: groups.whole_groups"):
+    with pytest.raises(svgp.DataError, match=r"holds text: features\.whole_groups"):
         trained.features({**text, "group": tf.constant(text["group"])})
-    with pytest.raises(svgp.DataError, match="Keras would part groups"):
+    with pytest.raises(svgp.DataError, match="Keras would split groups"):
         trained.fit(text, images, verbose=0)
 
 
@@ -233,32 +175,6 @@ def test_text_ids_condition_and_predict_as_numbers_do():
         np.testing.assert_array_equal(number, name)
 
 
-def test_a_group_without_context_is_named():
-    ids, vectors = np.array([1, 3]), np.array([[1.0], [3.0]])
-    np.testing.assert_array_equal(groups.gather_groups(np.array([3, 1, 3]), ids, vectors), [[3.0], [1.0], [3.0]])
-    for wanted, named in (([1, 2], "1 group.* of them was pooled: 2"), ([4, 5, 6, 0], "4 group.*: 0, 4, 5, ...")):
-        with pytest.raises(svgp.DataError, match=named):
-            groups.gather_groups(np.array(wanted), ids, vectors)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"group": np.full(N, np.nan)}, "group holds ids that are NaN"),
-        ({"group": np.full(N, 2**53 + 1)}, "ids from 2\\*\\*53"),
-        ({"group": np.zeros((N, 2))}, "one id for each row"),
-        ({"group": np.zeros(N, complex)}, "numbers or text"),
-        ({"group": np.array(["a", None] * N, object)[:N]}, "are some missing"),
-        ({"group": np.array(["a", np.nan] * N, object)[:N]}, "are some missing"),
-        ({"pose": 1.0}, "of one length"),
-    ],
-)
-def test_ids_that_cannot_be_told_apart_get_one_line(change, message):
-    aux, images = arrays()
-    with pytest.raises(svgp.DataError, match=message):
-        groups.whole_groups({**aux, **change}, images, 2)
-
-
 def test_what_cannot_be_pooled_gets_one_line():
     network = model().auxiliary
     with pytest.raises(svgp.DataError, match="NaN or infinite"):
@@ -268,9 +184,9 @@ def test_what_cannot_be_pooled_gets_one_line():
     with pytest.raises(svgp.DataError, match="one id for each row"):
         network.pool(np.zeros(PIXELS), 0)
     with pytest.raises(ValueError, match="whole number of at least 1"):
-        groups.whole_groups(*arrays(), 2.5)
+        features.whole_groups(*arrays(), 2.5)
     with pytest.raises(svgp.DataError, match="must be a dict with group"):
-        groups.whole_groups(np.zeros(N), np.zeros(N), 2)
+        features.whole_groups(np.zeros(N), np.zeros(N), 2)
 
 
 def test_groups_may_look_alike():
