@@ -34,6 +34,7 @@ from run_experiments.rotated_mnist.settings import Settings as DigitSettings
 from run_experiments.sprites import experiment as sprites
 from run_experiments.sprites.model import build_model as sprites_model
 from run_experiments.sprites.settings import Settings as SpriteSettings
+from svgp_vae_tf.priors import LatentData
 
 EXECUTIONS = (1, 4, 16)
 
@@ -113,14 +114,14 @@ def gp_alone(model: svgp.LatentModel, batch: tuple[Any, tf.Tensor]) -> Callable[
     """A function that computes the GP's part of a step on a batch: posterior, regulariser, and their gradients."""
     aux, observations = batch
     features = model.features(aux)
-    mean, variance = model.encode(observations, features=features)
+    _, mean, variance = model.encode(observations, features=features)
     weights = model.prior.trainable_weights
 
     @tf.function
     def step() -> tf.Tensor:
         with tf.GradientTape() as tape:
             tape.watch([features, mean, variance])
-            q = model.prior(features, mean, variance)
+            q = model.prior(LatentData(features, mean, variance))
             loss = tf.reduce_sum(tf.square(q.mean)) + tf.reduce_sum(q.variance) + tf.reduce_sum(q.kl)
         gradients = tape.gradient(loss, [features, mean, variance, *weights], unconnected_gradients="zero")
         return tf.add_n([tf.cast(tf.reduce_sum(gradient), loss.dtype) for gradient in gradients])

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from benchmarks import published_form
 from svgp_vae_tf.kernels import Linear, Periodic
-from svgp_vae_tf.priors.sparse import SparseGP
+from svgp_vae_tf.priors import LatentData, SparseGP
 
 OBJECTS, WIDTH, ANGLES = 400, 8, 16
 FORMS = ("ours", "published")
@@ -90,7 +90,7 @@ def make_step(problem: Problem, form: str = "ours", jit_compile: bool | None = N
 def _ours(
     prior: SparseGP, features: tf.Tensor, mean: tf.Variable, variance: tf.Variable
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    q = prior(features, tf.convert_to_tensor(mean), tf.convert_to_tensor(variance))
+    q = prior(LatentData(features, tf.convert_to_tensor(mean), tf.convert_to_tensor(variance)))
     return q.mean, q.variance, mean.shape[0] * q.kl
 
 

@@ -212,7 +212,7 @@ def encoder_noise(name: str, runs_dir: str) -> float:
     """Median variance that a run's encoder gives test frames."""
     model = svgp.load_model(os.path.join(runs_dir, name, "model.keras"))
     videos = data.videos(35, seed=moving_ball.TEST_SEED)
-    return float(np.median(model.encode(videos.frames)[1]))
+    return float(np.median(model.encode(videos.frames).variance))
 
 
 def figure4(names: list[str], runs_dir: str) -> tuple[Any, dict[str, Any]]:

@@ -19,7 +19,7 @@ import tensorflow as tf
 from absl import flags
 
 from run_experiments.common import run_folder
-from svgp_vae_tf.models import replicas
+from svgp_vae_tf.models import translation
 
 flags.disclaim_key_flags()  # they are of the program that defines them, whose --help shows them
 
@@ -78,7 +78,7 @@ class Team:
         Raises:
             RunFolderError: if they do not, as without a folder that all can read.
         """
-        if not replicas.several_workers(self.strategy):
+        if not translation.several_workers(self.strategy):
             return
         if not self._same_for_all(step):
             raise run_folder.RunFolderError("workers start from different steps: all must see the same --output_dir")
@@ -115,7 +115,7 @@ def team(name: str) -> Iterator[Team]:
         strategy = _meet(task, workers)
     else:
         task, strategy = 0, _mirrored() if name == "mirrored" else tf.distribute.get_strategy()
-    with tempfile.TemporaryDirectory() as spare, replicas.lost_workers_in_one_line(strategy):
+    with tempfile.TemporaryDirectory() as spare, translation.translate_worker_errors(strategy):
         yield Team(strategy, task == 0, spare)
 
 

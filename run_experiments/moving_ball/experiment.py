@@ -108,7 +108,7 @@ def lattice_figure(model: svgp.LatentModel, test: data.Videos) -> Any:
     """What the encoder alone makes of a ball at the points of a lattice, by the affine map of the test videos."""
     line = np.linspace(-2.0, 2.0, 9)
     places = np.stack(np.meshgrid(line, line, indexing="ij"), axis=-1)
-    means, _ = model.encode(data.render(places))
+    means = model.encode(data.render(places)).mean
     fit = alignment.align(model.posterior_latents(test.times, test.frames).mean, test.paths)
     return figures.lattice(places, fit(np.asarray(means)))
 

@@ -15,8 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from svgp_vae_tf.gp import linalg
-from svgp_vae_tf.gp import sparse as sparse_posterior
+from svgp_vae_tf.gp import linalg, whitened
 from svgp_vae_tf.kernels import Kernel
 from svgp_vae_tf.priors.sparse import SparseGP
 
@@ -30,24 +29,21 @@ class OriginalBallGP(SparseGP):
             raise ValueError("the original program's term is for series, and takes no num_data and no other bound")
         super().__init__(kernel, inducing_points, **kwargs)
 
-    def _regulariser(self, kl, stats, data, moments) -> tf.Tensor:
-        _, chol = self._chol_kmm()
-        return original_ball_term(sparse_posterior.posterior(stats), chol)
+    def _regulariser(self, q, stats, data, moments) -> tf.Tensor:
+        return original_ball_term(q, self.chol_kmm)
 
 
-def original_ball_term(q: sparse_posterior.InducingPosterior, chol_kmm: tf.Tensor) -> tf.Tensor:
+def original_ball_term(q: whitened.WhitenedPosterior, chol_kmm: tf.Tensor) -> tf.Tensor:
     """The term above per video and channel, shape (videos, L).
 
     Args:
         q: posterior of the whitened inducing values of a batch of videos.
         chol_kmm: L_m, shape (L or 1, m, m).
     """
-    identity = tf.eye(tf.shape(q.mean)[-1], dtype=q.mean.dtype)
-    half = linalg.solve_lower(q.chol_precision, identity)  # B^-1 = half^T half
     log_k = linalg.log_determinant(chol_kmm)
-    log_a = log_k - linalg.log_determinant(q.chol_precision)
-    _, a = sparse_posterior.inducing_moments(q, chol_kmm)
+    log_a = log_k + linalg.log_determinant(q.root)
+    _, a = whitened.inducing_moments(q, chol_kmm)
     quadratic = linalg.sum_of_squares(linalg.solve_lower(chol_kmm, a), axis=(-2, -1))  # tr(A K_mm^-1 A)
     over_videos = tf.reduce_sum(quadratic - log_a, axis=0, keepdims=True)
     m = tf.cast(tf.shape(q.mean)[-1], q.mean.dtype)
-    return 0.5 * (log_k - m + linalg.sum_of_squares(half, axis=(-2, -1)) + over_videos)
+    return 0.5 * (log_k - m + linalg.sum_of_squares(q.root, axis=(-2, -1)) + over_videos)

@@ -24,19 +24,24 @@ class OriginalGPPVAE(GPPVAE):
     `evaluate` reports the terms of `GPPVAE`.
     """
 
-    def set_training_data(self, aux: Any, observations: Any) -> None:
-        super().set_training_data(aux, observations)
-        features = self.features(self._all_data()[0]).numpy()
+    def keep(self, aux: Any, observations: Any) -> None:
+        """Store checked arrays.
+
+        Raises:
+            DataError: if two rows of auxiliary data are equal.
+        """
+        super().keep(aux, observations)
+        features = self.features(self.all_data()[0]).numpy()
         if len(np.unique(features, axis=0)) < len(features):
-            self._held = None
+            self._training_data = None
             raise DataError("rows of auxiliary data are alike; the original objective tells data apart by them")
 
     def elbo_terms(self, aux: Any, observations: tf.Tensor, training: bool = False) -> ElboTerms:
         if not training:
             return super().elbo_terms(aux, observations)
-        all_aux, all_observations = self._all_data()
+        all_aux, all_observations = self.all_data()
         all_features = self.features(all_aux)
-        mean, variance = self.encode(all_observations, training)
+        _, mean, variance = self.encode(all_observations, training)
         v = self.prior.factor(all_features)
         first = tf.cast(self.sample_latents(mean, variance), v.dtype)
         coefficients = low_rank.taylor_coefficients(v, self.prior.noise_variance, first)
@@ -46,7 +51,7 @@ class OriginalGPPVAE(GPPVAE):
         term = tf.reduce_sum(tf.cast(latents, v.dtype) * tf.gather(coefficients.a, rows))
         term += tf.reduce_sum(v * tf.gather(coefficients.b, rows)) + self.prior.noise_variance * coefficients.c
         penalty = -(term + 0.5 * tf.reduce_sum(tf.math.log(variance))) / tf.cast(tf.shape(rows)[0], v.dtype)
-        return self._terms(self.decode(latents, training), observations, penalty)
+        return self.terms(self.decode(latents, training), observations, penalty)
 
 
 def _rows_of(features: tf.Tensor, all_features: tf.Tensor) -> tf.Tensor:

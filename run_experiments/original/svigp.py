@@ -8,6 +8,7 @@ import tensorflow as tf
 from svgp_vae_tf import SVIGP
 from svgp_vae_tf.likelihoods import Gaussian
 from svgp_vae_tf.objectives import ElboTerms
+from svgp_vae_tf.priors import LatentData
 
 
 @keras.saving.register_keras_serializable(package="svgp_vae_tf")
@@ -34,7 +35,7 @@ class OriginalSVIGP(SVIGP):
         if not training:
             return super().elbo_terms(aux, observations)
         features = self.features(aux)
-        q = self.prior(features, None, None)
+        q = self.prior(LatentData(features, None, None))
         noise = tf.cast(self.likelihood.stddev, q.variance.dtype)
         traces = tf.reduce_sum(q.variance, axis=-1) / (2.0 * noise)
-        return self._terms(self.decode(q.mean, training, features), observations, q.kl + traces)
+        return self.terms(self.decode(q.mean, training, features), observations, q.kl + traces)

@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 import svgp_vae_tf as svgp
-from svgp_vae_tf.gp import sparse as sparse_posterior
-from svgp_vae_tf.priors.base import channels_first
+from svgp_vae_tf.gp import sparse, whitened
+from svgp_vae_tf.priors import LatentData
 
 BATCH_SIZES = (32, 64, 128, 256, 512, 1024)
 
@@ -38,16 +38,15 @@ def bias(
         (mu_spread), what the bias of an unbiased estimate would come out as from so many draws (mu_bias_noise); the
         same for A.
     """
-    features = model.features(aux)
     parts = [model.encode(tf.constant(observations[i : i + 512])) for i in range(0, len(observations), 512)]
-    y, s2 = (channels_first(tf.concat(part, axis=0)) for part in zip(*parts, strict=True))
-    v, _ = model.prior._project(features)
-    chol = model.prior._chol_kmm()[1]
+    mean, variance = (tf.concat([getattr(part, name) for part in parts], axis=0) for name in ("mean", "variance"))
+    data = LatentData(model.features(aux), mean, variance)
+    (v, _), chol, y, s2 = model.prior.project(data.features), model.prior.chol_kmm, data.y, data.s2
 
     def moments(rows: np.ndarray) -> list[np.ndarray]:
         chosen = [tf.gather(x, rows, axis=-1) for x in (v, y, s2)]
-        q = sparse_posterior.posterior(sparse_posterior.statistics(*chosen), len(aux) / len(rows))
-        return [np.asarray(x) for x in sparse_posterior.inducing_moments(q, chol)]
+        q = sparse.posterior(sparse.statistics(*chosen), len(aux) / len(rows))
+        return [np.asarray(x) for x in whitened.inducing_moments(q, chol)]
 
     whole = dict(zip(("mu", "A"), moments(np.arange(len(aux))), strict=True))
     generator = np.random.default_rng(seed)

@@ -182,7 +182,9 @@ class LowRankPosterior(NamedTuple):
 def posterior(s: SufficientStatistics, alpha: tf.Tensor) -> LowRankPosterior:
     """Condition on the data of these statistics."""
     chol = factorise(s.gram, alpha)
-    return LowRankPosterior(chol, weights(chol, s.projected_mean), s.weighted_gram, tf.convert_to_tensor(alpha))
+    return LowRankPosterior(
+        chol, weights(chol, s.projected_mean), s.weighted_gram, tf.convert_to_tensor(alpha, s.gram.dtype)
+    )
 
 
 def joint(q: LowRankPosterior, v_new: tf.Tensor, k_new: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -7,11 +7,10 @@ import tensorflow as tf
 from run_experiments.original.ball import OriginalBallGP
 from run_experiments.original.geco import OriginalGECO
 from svgp_vae_tf import objectives, priors
-from svgp_vae_tf.gp import exact as exact_posterior
-from svgp_vae_tf.gp import gaussians
-from svgp_vae_tf.gp import sparse as sparse_posterior
+from svgp_vae_tf.gp import exact, gaussians, sparse, whitened
 from svgp_vae_tf.kernels import Kernel, Linear, NormalizedLinear, Periodic, SquaredExponential
-from tests.reference import golden, oracles
+from svgp_vae_tf.priors import LatentData
+from tests.reference import golden, oracles, sparse_forms
 from tests.reference.golden import deviation
 
 TOLERANCE = 1e-5
@@ -19,16 +18,16 @@ TOLERANCE = 1e-5
 
 def solve(prior: priors.SparseGP, features, y, s2, scale=1.0) -> dict[str, tf.Tensor]:
     """Every quantity of a sparse posterior; features (..., n, D), y and s2 (..., L, n)."""
-    _, chol = prior._chol_kmm()
-    v, k_diagonal = prior._project(features)
-    stats = sparse_posterior.statistics(v, y, s2)
-    q = sparse_posterior.posterior(stats, scale)
-    mean, variance = sparse_posterior.marginals(q, v, k_diagonal)
-    mu, a = sparse_posterior.inducing_moments(q, chol)
+    chol = prior.chol_kmm
+    v, k_diagonal = prior.project(features)
+    stats = sparse.statistics(v, y, s2)
+    q = sparse.posterior(stats, scale)
+    mean, variance = whitened.marginals(q, v, k_diagonal)
+    mu, a = whitened.inducing_moments(q, chol)
     return {
-        "mean": mean, "variance": variance, "mu": mu, "A": a, "kl": sparse_posterior.kl(q),
-        "hensman_sum": sparse_posterior.hensman_data_term(q, v, k_diagonal, y, s2),
-        "titsias_bound": sparse_posterior.titsias_bound(stats, k_diagonal, y, s2),
+        "mean": mean, "variance": variance, "mu": mu, "A": a, "kl": whitened.kl(q),
+        "hensman_sum": sparse_forms.hensman_data_term(q, v, k_diagonal, y, s2),
+        "titsias_bound": sparse.titsias_bound(stats, k_diagonal, y, s2),
         "expected_log_density": tf.reduce_sum(gaussians.expected_log_density(mean, variance, y, s2), axis=-1),
     }  # fmt: skip
 
@@ -91,7 +90,7 @@ def test_ball_hensman_bound_agrees(ball, ball_solution):
 )
 def test_ball_regulariser_of_the_prior_layer_agrees(ball, layer, bound, key):
     prior = ball_prior(ball, layer, bound=bound)
-    posterior = prior(ball["features"], np.swapaxes(ball["y"], 1, 2), np.swapaxes(ball["s2"], 1, 2))
+    posterior = prior(LatentData.of(ball["features"], np.swapaxes(ball["y"], 1, 2), np.swapaxes(ball["s2"], 1, 2)))
     assert deviation(posterior.kl, ball[key]) < 1e-7
     if key == "kl":
         assert deviation(-posterior.kl, ball["kl_term"]) < 1e-7
@@ -100,11 +99,11 @@ def test_ball_regulariser_of_the_prior_layer_agrees(ball, layer, bound, key):
 def test_ball_exact_posterior_agrees(ball):
     kernel = SquaredExponential(length_scale=ball["length_scale"])
     k_nn = kernel.matrix(ball["features"], ball["features"])[:, tf.newaxis]
-    q = exact_posterior.posterior(k_nn, tf.constant(ball["y"]), tf.constant(ball["s2"]))
-    mean, variance = exact_posterior.marginals(q, k_nn, tf.linalg.diag_part(k_nn))
+    q = exact.posterior(k_nn, tf.constant(ball["y"]), tf.constant(ball["s2"]))
+    mean, variance = exact.marginals(q, k_nn, tf.linalg.diag_part(k_nn))
     assert deviation(mean[:, 0], ball["exact_mean"]) < 1e-8
     assert deviation(variance[:, 0], ball["exact_variance"]) < 1e-8
-    assert deviation(exact_posterior.log_marginal_likelihood(q)[:, 0], ball["log_z"]) < 1e-8
+    assert deviation(exact.log_marginal_likelihood(q)[:, 0], ball["log_z"]) < 1e-8
 
 
 # One GP over a data set, worked by hand.
@@ -163,13 +162,13 @@ def test_rotated_regulariser_agrees_in_the_long_form_and_from_the_prior_layer(ro
     assert inside == pytest.approx(rotated["inside"], rel=TOLERANCE)
     assert inside - s["expected_log_density"] == pytest.approx(rotated["kl_term"], rel=TOLERANCE)
     prior = priors.SparseGP(rotated_kernel(False, 2), rotated["inducing_points"], num_data=10)
-    posterior = prior(rotated["features"], rotated["y"][:, np.newaxis], rotated["s2"][:, np.newaxis])
+    posterior = prior(LatentData.of(rotated["features"], rotated["y"][:, np.newaxis], rotated["s2"][:, np.newaxis]))
     assert -4 * float(posterior.kl) == pytest.approx(rotated["kl_term"], rel=TOLERANCE)
 
 
 def test_standard_normal_kl_agrees():
     case = golden.worked("standard_normal")
-    kl = priors.StandardNormal()(None, case["mean"], case["variance"]).kl
+    kl = priors.StandardNormal()(LatentData.of(None, case["mean"], case["variance"])).kl
     assert float(tf.reduce_sum(kl)) == pytest.approx(case["kl"], rel=1e-10)
 
 
@@ -199,11 +198,10 @@ def random_solution(case, norm: int) -> dict[str, tf.Tensor]:
     prior = random_prior(case, norm)
     scale = int(case["N"]) / len(case["features"])
     solution = solve(prior, case["features"], case["y"].T, case["s2"].T, scale)
-    v, k_diagonal = prior._project(case["new"])
-    _, chol = prior._chol_kmm()
-    stats = sparse_posterior.statistics(prior._project(case["features"])[0], case["y"].T, case["s2"].T)
-    q = sparse_posterior.posterior(stats, scale)
-    solution["new_mean"], solution["new_variance"] = sparse_posterior.marginals(q, v, k_diagonal)
+    v, k_diagonal = prior.project(case["new"])
+    stats = sparse.statistics(prior.project(case["features"])[0], case["y"].T, case["s2"].T)
+    q = sparse.posterior(stats, scale)
+    solution["new_mean"], solution["new_variance"] = whitened.marginals(q, v, k_diagonal)
     return solution
 
 
@@ -253,7 +251,7 @@ def objective(case, prior: priors.SparseGP) -> dict[str, tf.Tensor]:
     num_latents = case["W1"].shape[1] // 2
     hidden = images @ case["W1"]
     y, s2 = hidden[:, :num_latents], np.clip(np.exp(hidden[:, num_latents:]), 1e-3, 10.0)
-    posterior = prior(case["features"], y, s2)
+    posterior = prior(LatentData.of(case["features"], y, s2))
     z = posterior.mean + case["eps"] * tf.sqrt(posterior.variance)
     recon = tf.reduce_sum(tf.square(images - z @ case["W2"])) / images.shape[1]
     kl_term = -len(images) * posterior.kl
@@ -425,15 +423,13 @@ def test_bounds_of_sparse_series_agree(case, series, bound, name):
 def test_exact_series_agree(case):
     kernel = SquaredExponential(length_scale=2.0)
     prior = priors.ExactGP(kernel)
-    evidence = prior.condition(
-        case["ex_t"][..., np.newaxis], tf.constant(case["ex_y"][..., np.newaxis]), case["ex_v"][..., np.newaxis]
-    )
-    mean, variance = prior.predict(evidence, case["ex_tt"][..., np.newaxis])
+    data = LatentData.of(*(case[name][..., np.newaxis] for name in ("ex_t", "ex_y", "ex_v")))
+    mean, variance = prior.posterior(prior.statistics(data)).predict(tf.constant(case["ex_tt"][..., np.newaxis]))
     assert deviation(mean[..., 0], case["ex_pm"]) < TOLERANCE
     assert deviation(variance[..., 0], case["ex_pv"]) < TOLERANCE
     x = case["ex_t"][:, np.newaxis, :, np.newaxis]
-    q = exact_posterior.posterior(kernel.matrix(x, x), case["ex_y"][:, np.newaxis], case["ex_v"][:, np.newaxis])
-    assert deviation(exact_posterior.log_marginal_likelihood(q)[:, 0], case["ex_logZ"]) < TOLERANCE
+    q = exact.posterior(kernel.matrix(x, x), case["ex_y"][:, np.newaxis], case["ex_v"][:, np.newaxis])
+    assert deviation(exact.log_marginal_likelihood(q)[:, 0], case["ex_logZ"]) < TOLERANCE
 
 
 # The oracles themselves against the worked numbers, so that they can be trusted elsewhere.

@@ -71,9 +71,9 @@ def test_factor_is_the_kronecker_product_of_objects_and_the_cholesky_factor():
     assert deviation(factor(grid, np.tile(grid, 2), np.repeat(table, 3, axis=0)), expected) < TOLERANCE
 
 
-def sums(v, z, variance=None) -> low_rank.Sums:
+def sums(v, z, variance=None) -> low_rank.SufficientStatistics:
     """Sums of known latents, or of uncertain ones."""
-    return low_rank.sums(tf.constant(v), tf.constant(z), tf.constant(0.0 * z if variance is None else variance))
+    return low_rank.statistics(tf.constant(v), tf.constant(z), tf.constant(0.0 * z if variance is None else variance))
 
 
 def test_sums_of_parts_add_up(problem):
@@ -107,8 +107,9 @@ def test_predictions_agree(problem):
     cross = (NEW_OBJECTS @ problem["objects"].T) * view_kernel(NEW_VIEWS, problem["views"])
     gain = cross @ np.linalg.inv(problem["K"])
     s = sums(problem["v"], problem["z"], problem["variance"])
-    mean, variance = low_rank.predict(s, problem["alpha"], tf.constant(v_new), np.diag(prior))
-    joint_mean, covariance = low_rank.predict_joint(s, problem["alpha"], tf.constant(v_new), prior)
+    q = low_rank.posterior(s, problem["alpha"])
+    mean, variance = low_rank.marginals(q, tf.constant(v_new), np.diag(prior))
+    joint_mean, covariance = low_rank.joint(q, tf.constant(v_new), prior)
     assert deviation(mean, gain @ problem["z"]) < TOLERANCE
     assert deviation(joint_mean, mean) < TOLERANCE
     for channel, spread in enumerate(problem["variance"].T):
@@ -147,13 +148,13 @@ def test_gradients_of_batches_sum_to_those_of_the_dense_expected_negative_log_pr
         value += 0.5 * tf.reduce_sum(tf.linalg.diag_part(tf.linalg.inv(k))[:, None] * spread)
     variables_ = [mean, v, alpha, spread]
     expected = tape.gradient(value, variables_)
-    whole = low_rank.sums(v, mean, spread)
+    whole = low_rank.statistics(v, mean, spread)
     order = np.random.default_rng(0).permutation(len(problem["z"]))
     got = [0.0] * 4
     for index in np.split(order, [4, 7]):  # three batches of unequal sizes
         with tf.GradientTape() as tape:
             at, slopes, d_alpha = low_rank.expand(whole, alpha)
-            part = low_rank.sums(*(tf.gather(x, index) for x in (v, mean, spread)))
+            part = low_rank.statistics(*(tf.gather(x, index) for x in (v, mean, spread)))
             term = low_rank.linear_term(slopes, d_alpha, part, alpha, len(index) / len(order))
         got = [a + tf.convert_to_tensor(b) for a, b in zip(got, tape.gradient(term, variables_), strict=True)]
     assert float(at) == pytest.approx(float(value), rel=TOLERANCE)
@@ -164,7 +165,7 @@ def test_gradients_of_batches_sum_to_those_of_the_dense_expected_negative_log_pr
 def test_what_is_expanded_is_constant(problem):
     z, v, alpha = variables(problem)
     with tf.GradientTape() as tape:
-        value, slopes, d_alpha = low_rank.expand(low_rank.sums(v, z, 0.0 * z), alpha)
+        value, slopes, d_alpha = low_rank.expand(low_rank.statistics(v, z, 0.0 * z), alpha)
         total = value + d_alpha + sum(tf.reduce_sum(part) for part in slopes)
     assert tape.gradient(total, [z, v, alpha]) == [None, None, None]
 
@@ -249,5 +250,6 @@ def test_original_predictions_agree(case):
     objects, views = case["cas_ov"][case["cas_te"][:, 0].astype(int)], case["cas_te"][:, 1]
     v_new = factor(case["grid"], views, objects)
     prior = np.sum(objects**2, axis=1)
-    mean, _ = low_rank.predict(sums(case["V"], case["cas_Z"]), case["cas_alpha"], tf.constant(v_new), prior)
+    q = low_rank.posterior(sums(case["V"], case["cas_Z"]), case["cas_alpha"])
+    mean, _ = low_rank.marginals(q, tf.constant(v_new), prior)
     assert deviation(mean, case["cas_pred"]) < 1e-6

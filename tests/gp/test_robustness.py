@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from svgp_vae_tf import kernels, priors
+from svgp_vae_tf.priors import LatentData
 
 POWERS = (0.5, 0.8, 1.0)
 """Of the wrapped TFP kernel GammaExponential."""
@@ -103,10 +104,11 @@ def check(seed: int) -> None:
     configuration = random_configuration(seed)
     prior, features, mean, variance, new = configuration
     where = f"configuration {seed}"
-    posterior = prior(features, mean, variance)
+    data = LatentData.of(features, mean, variance)
+    posterior = prior(data)
     values, variances = list(posterior), [posterior.variance]
     if seed % 5 == 0:
-        predicted_mean, predicted_variance = prior.predict(prior.condition(features, mean, variance), new)
+        predicted_mean, predicted_variance = prior.posterior(prior.statistics(data)).predict(tf.constant(new))
         values += [predicted_mean, predicted_variance]
         variances += [predicted_variance]
     assert all(np.isfinite(value).all() for value in values), where
@@ -124,7 +126,7 @@ def check_gradients(seed: int) -> None:
     weights = [weight.value for weight in prior.trainable_variables]
     with tf.GradientTape() as tape:
         tape.watch([y, s2])
-        posterior = prior(features, y, s2)
+        posterior = prior(LatentData.of(features, y, s2))
         stddev = tf.sqrt(tf.maximum(posterior.variance, 1e-30))
         loss = tf.reduce_sum(posterior.kl) + tf.reduce_sum(posterior.mean) + tf.reduce_sum(stddev)
     for gradient in tape.gradient(loss, [y, s2, *weights], unconnected_gradients="zero"):

@@ -1,4 +1,4 @@
-"""The prior layers against the oracles: posterior, KL, evidence and prediction, of series and of data sets."""
+"""The prior layers against the oracles: posterior, KL, statistics and prediction, of series and of data sets."""
 
 import keras
 import numpy as np
@@ -22,6 +22,8 @@ FEATURES = RNG.uniform(-2.0, 2.0, (BATCH, 2))
 NEW = RNG.uniform(-2.0, 2.0, (4, 2))
 MEAN = RNG.normal(size=(BATCH, NUM_LATENTS))
 VARIANCE = np.exp(RNG.uniform(-2.0, 1.0, (BATCH, NUM_LATENTS)))
+of = priors.LatentData.of
+DATA = of(FEATURES, MEAN, VARIANCE)
 
 
 def kernel(**kwargs) -> SquaredExponential:
@@ -72,14 +74,14 @@ class Expected:
 @pytest.mark.parametrize("points", [POINTS, POINTS_BY_CHANNEL], ids=["shared", "per_channel"])
 @pytest.mark.parametrize("bound", ["hensman", "titsias"])
 def test_sparse_gp_of_a_data_set_scales_the_batch_to_all_data(points, bound):
-    posterior = sparse(points, bound=bound, num_data=NUM_DATA)(FEATURES, MEAN, VARIANCE)
+    posterior = sparse(points, bound=bound, num_data=NUM_DATA)(DATA)
     expected = [Expected(points, channel, scale=NUM_DATA / BATCH) for channel in range(NUM_LATENTS)]
     for channel, oracle in enumerate(expected):
         close(posterior.mean[:, channel], oracle.mean, rtol=1e-7, atol=1e-9)
         close(posterior.variance[:, channel], oracle.variance, rtol=1e-7)
     if bound == "hensman":  # KLterm of the batch is -(b/N) KL, and so an example's share KL / N
         close(posterior.kl, sum(oracle.kl for oracle in expected) / NUM_DATA, rtol=1e-7)
-    else:  # eq. 6 knows the batch alone, and an example's share is that of the batch
+    else:  # eq. 6 covers the batch only, and an example's share is that of the batch
         close(posterior.kl, sum(oracle.titsias_surplus for oracle in expected) / BATCH, rtol=1e-7)
 
 
@@ -88,7 +90,7 @@ def test_sparse_gp_of_a_data_set_scales_the_batch_to_all_data(points, bound):
 def test_sparse_gp_of_series_takes_each_by_itself(points, bound):
     features, mean, variance = series(FEATURES, MEAN, VARIANCE)
     mean[1] *= -0.5
-    posterior = sparse(points, bound=bound)(features, mean, variance)
+    posterior = sparse(points, bound=bound)(of(features, mean, variance))
     assert posterior.kl.shape == (2,)
     for i in (0, 1):
         expected = [Expected(points, channel, mean=mean[i]) for channel in range(NUM_LATENTS)]
@@ -99,15 +101,15 @@ def test_sparse_gp_of_series_takes_each_by_itself(points, bound):
 
 
 def test_both_bounds_agree_for_the_whole_data():
-    hensman, titsias = (sparse(bound=b, num_data=BATCH)(FEATURES, MEAN, VARIANCE) for b in priors.sparse.BOUNDS)
+    hensman, titsias = (sparse(bound=b, num_data=BATCH)(DATA) for b in priors.sparse.BOUNDS)
     close(hensman.kl, titsias.kl, rtol=1e-10)
 
 
 def test_kernel_parameters_per_channel_reach_their_channel():
     own = kernel(num_latents=NUM_LATENTS)
     own._raw["amplitude"].assign(np.log([1.3, 2.6]))
-    posterior = priors.SparseGP(own, POINTS, jitter=JITTER)(*series(FEATURES, MEAN, VARIANCE))
-    shared = sparse()(*series(FEATURES, MEAN, VARIANCE))
+    posterior = priors.SparseGP(own, POINTS, jitter=JITTER)(of(*series(FEATURES, MEAN, VARIANCE)))
+    shared = sparse()(of(*series(FEATURES, MEAN, VARIANCE)))
     close(posterior.mean[..., 0], shared.mean[..., 0], rtol=1e-10)
     assert np.abs(posterior.mean[..., 1] - shared.mean[..., 1]).max() > 1e-3
 
@@ -115,8 +117,8 @@ def test_kernel_parameters_per_channel_reach_their_channel():
 def test_original_ball_prior_replaces_the_regulariser_only():
     features, mean, variance = series(FEATURES, MEAN, VARIANCE)
     variance[1] *= 3.0
-    original = sparse(layer=OriginalBallGP)(features, mean, variance)
-    ours = sparse()(features, mean, variance)
+    original = sparse(layer=OriginalBallGP)(of(features, mean, variance))
+    ours = sparse()(of(features, mean, variance))
     close(original.mean, ours.mean, rtol=1e-14)
     close(original.variance, ours.variance, rtol=1e-14)
     for video in (0, 1):
@@ -130,18 +132,18 @@ def test_original_ball_prior_replaces_the_regulariser_only():
 def test_original_ball_term_does_not_see_the_means():
     features, mean, variance = series(FEATURES, MEAN, VARIANCE)
     prior = sparse(layer=OriginalBallGP)
-    close(prior(features, 100.0 * mean, variance).kl, prior(features, mean, variance).kl, rtol=1e-12)
+    close(prior(of(features, 100.0 * mean, variance)).kl, prior(of(features, mean, variance)).kl, rtol=1e-12)
 
 
-# Sparse GP: evidence and prediction.
+# Sparse GP: statistics and prediction.
 
 
 @pytest.mark.parametrize("points", [POINTS, POINTS_BY_CHANNEL], ids=["shared", "per_channel"])
 def test_sparse_predictions_are_those_of_eq_3(points):
     prior = sparse(points, num_data=NUM_DATA)
-    evidence = prior.condition(FEATURES, MEAN, VARIANCE)  # of all data: no N/b
-    mean, variance = prior.predict(evidence, NEW)
-    joint_mean, covariance = prior.predict_joint(evidence, NEW)
+    statistics = prior.statistics(DATA)  # of all data: no N/b
+    mean, variance = prior.posterior(statistics).predict(tf.constant(NEW))
+    joint_mean, covariance = prior.posterior(statistics).predict_joint(tf.constant(NEW))
     assert (mean.shape, covariance.shape) == ((4, NUM_LATENTS), (NUM_LATENTS, 4, 4))
     for channel in range(NUM_LATENTS):
         expected_mean, expected_covariance = Expected(points, channel).predict(NEW)
@@ -155,9 +157,9 @@ def test_sparse_predictions_of_series_are_those_of_each():
     prior = sparse()
     features, mean, variance, new = series(FEATURES, MEAN, VARIANCE, NEW)
     mean[1] *= -0.5
-    evidence = prior.condition(features, mean, variance)
-    predicted, spread = prior.predict(evidence, new)
-    _, covariance = prior.predict_joint(evidence, new)
+    statistics = prior.statistics(of(features, mean, variance))
+    predicted, spread = prior.posterior(statistics).predict(tf.constant(new))
+    _, covariance = prior.posterior(statistics).predict_joint(tf.constant(new))
     assert covariance.shape == (2, NUM_LATENTS, 4, 4)
     for i in (0, 1):
         for channel in range(NUM_LATENTS):
@@ -174,36 +176,36 @@ GP_PRIORS = {
 
 
 def assert_same_predictions(prior, a, b, new=NEW):
-    for first, second in zip(prior.predict_joint(a, new), prior.predict_joint(b, new), strict=True):
+    for first, second in zip(*(prior.posterior(s).predict_joint(tf.constant(new)) for s in (a, b)), strict=True):
         close(first, second, rtol=1e-8, atol=1e-9)
 
 
 @pytest.mark.parametrize("make", GP_PRIORS.values(), ids=GP_PRIORS)
-def test_evidence_merged_from_parts_is_that_of_the_whole(make):
+def test_statistics_merged_from_parts_is_that_of_the_whole(make):
     prior = make()
-    parts = [prior.condition(FEATURES[i], tf.constant(MEAN[i]), VARIANCE[i]) for i in (slice(0, 3), slice(3, None))]
+    parts = [prior.statistics(of(FEATURES[i], MEAN[i], VARIANCE[i])) for i in (slice(0, 3), slice(3, None))]
     merged = prior.merge(*parts)
-    assert_same_predictions(prior, merged, prior.condition(FEATURES, tf.constant(MEAN), VARIANCE))
+    assert_same_predictions(prior, merged, prior.statistics(of(FEATURES, MEAN, VARIANCE)))
 
 
 @pytest.mark.parametrize("make", GP_PRIORS.values(), ids=GP_PRIORS)
-def test_evidence_without_a_part_is_that_of_the_rest(make):
+def test_statistics_without_a_part_is_that_of_the_rest(make):
     prior = make()
-    whole = prior.condition(FEATURES, tf.constant(MEAN), VARIANCE)
+    whole = prior.statistics(of(FEATURES, MEAN, VARIANCE))
     gone = [5, 1, 2]
     rest = [i for i in range(BATCH) if i not in gone]
-    remaining = prior.remove(whole, prior.condition(FEATURES[gone], tf.constant(MEAN[gone]), VARIANCE[gone]))
-    assert_same_predictions(prior, remaining, prior.condition(FEATURES[rest], tf.constant(MEAN[rest]), VARIANCE[rest]))
+    remaining = prior.remove(whole, prior.statistics(of(FEATURES[gone], MEAN[gone], VARIANCE[gone])))
+    assert_same_predictions(prior, remaining, prior.statistics(of(FEATURES[rest], MEAN[rest], VARIANCE[rest])))
 
 
 @pytest.mark.parametrize("make", [sparse, lambda: priors.ExactGP(kernel())], ids=["sparse", "exact"])
-def test_evidence_of_series_merges_and_parts(make):
+def test_statistics_of_series_merges_and_parts(make):
     prior = make()
     features, mean, variance, new = series(FEATURES, MEAN, VARIANCE, NEW)
-    first = prior.condition(features[:, :5], tf.constant(mean[:, :5]), variance[:, :5])
-    second = prior.condition(features[:, 5:], tf.constant(mean[:, 5:]), variance[:, 5:])
+    first = prior.statistics(of(features[:, :5], mean[:, :5], variance[:, :5]))
+    second = prior.statistics(of(features[:, 5:], mean[:, 5:], variance[:, 5:]))
     merged = prior.merge(first, second)
-    assert_same_predictions(prior, merged, prior.condition(features, tf.constant(mean), variance), new)
+    assert_same_predictions(prior, merged, prior.statistics(of(features, mean, variance)), new)
     assert_same_predictions(prior, prior.remove(merged, second), first, new)
 
 
@@ -212,15 +214,18 @@ def test_a_sparse_gp_that_forgets_all_but_rounding_is_near_its_prior():
     prior = sparse()
     precise = np.full_like(VARIANCE, 1e-10)
     rounding = 1.0 + 1e-7 * np.random.default_rng(1).normal(size=VARIANCE.shape)
-    whole, gone = prior.condition(FEATURES, MEAN, precise), prior.condition(FEATURES, MEAN, precise * rounding)
+    whole, gone = (
+        prior.statistics(of(FEATURES, MEAN, precise)),
+        prior.statistics(of(FEATURES, MEAN, precise * rounding)),
+    )
     left = prior.remove(whole, gone)
-    assert np.linalg.eigvalsh(np.asarray(whole.arrays[0]) - gone.arrays[0]).min() < -1.0  # I + S has no factor
-    assert np.linalg.eigvalsh(left.arrays[0]).min() > -1e-9
-    mean, variance = prior.predict(left, NEW)
+    assert np.linalg.eigvalsh(np.asarray(whole[0]) - gone[0]).min() < -1.0  # I + S has no factor
+    assert np.linalg.eigvalsh(left[0]).min() > -1e-9
+    mean, variance = prior.posterior(left).predict(tf.constant(NEW))
     assert np.isfinite(mean).all()
     close(np.minimum(variance, 1.3**2), variance, rtol=1e-6)  # no more than the prior's
     with pytest.raises(DataError, match="cannot forget"):
-        prior.remove(gone, prior.condition(FEATURES + 0.5, MEAN, precise))
+        prior.remove(gone, prior.statistics(of(FEATURES + 0.5, MEAN, precise)))
 
 
 # Exact GP.
@@ -239,7 +244,7 @@ def exact_moments(channel: int, new: np.ndarray, mean=MEAN) -> tuple[np.ndarray,
 @pytest.mark.parametrize("num_data", [None, BATCH])
 def test_exact_gp_gives_the_exact_posterior_and_its_divergence(num_data):
     data = (FEATURES, MEAN, VARIANCE) if num_data else series(FEATURES, MEAN, VARIANCE)
-    posterior = priors.ExactGP(kernel(), num_data=num_data)(*data)
+    posterior = priors.ExactGP(kernel(), num_data=num_data)(of(*data))
     kl = 0.0
     for channel in range(NUM_LATENTS):
         mean, covariance = exact_moments(channel, FEATURES)
@@ -253,9 +258,9 @@ def test_exact_gp_gives_the_exact_posterior_and_its_divergence(num_data):
 
 def test_exact_predictions_are_those_of_eq_1():
     prior = priors.ExactGP(kernel(), num_data=BATCH)
-    evidence = prior.condition(FEATURES, tf.constant(MEAN), VARIANCE)
-    mean, variance = prior.predict(evidence, NEW)
-    joint_mean, covariance = prior.predict_joint(evidence, NEW)
+    statistics = prior.statistics(of(FEATURES, MEAN, VARIANCE))
+    mean, variance = prior.posterior(statistics).predict(tf.constant(NEW))
+    joint_mean, covariance = prior.posterior(statistics).predict_joint(tf.constant(NEW))
     for channel in range(NUM_LATENTS):
         expected_mean, expected_covariance = exact_moments(channel, NEW)
         close(mean[:, channel], expected_mean, rtol=1e-8, atol=1e-10)
@@ -265,26 +270,26 @@ def test_exact_predictions_are_those_of_eq_1():
 
 
 def test_a_sparse_gp_with_inducing_points_at_the_data_is_the_exact_gp():
-    exact = priors.ExactGP(kernel(), num_data=BATCH)(FEATURES, MEAN, VARIANCE)
-    close_to_it = priors.SparseGP(kernel(), FEATURES, num_data=BATCH, jitter=1e-12)(FEATURES, MEAN, VARIANCE)
+    exact = priors.ExactGP(kernel(), num_data=BATCH)(DATA)
+    close_to_it = priors.SparseGP(kernel(), FEATURES, num_data=BATCH, jitter=1e-12)(DATA)
     for a, b in zip(exact, close_to_it, strict=True):
         close(a, b, rtol=1e-6, atol=1e-8)
 
 
 def test_exact_gp_needs_the_whole_data_set_in_a_batch():
     with pytest.raises(tf.errors.InvalidArgumentError, match="needs all of it in one batch"):
-        priors.ExactGP(kernel(), num_data=BATCH + 1)(FEATURES, MEAN, VARIANCE)
+        priors.ExactGP(kernel(), num_data=BATCH + 1)(DATA)
 
 
 def test_exact_gp_forgets_one_of_two_equal_inputs_and_refuses_a_stranger():
     prior = priors.ExactGP(kernel(), num_data=3)
     twice = np.stack([FEATURES[0], FEATURES[0], FEATURES[1]])
-    evidence = prior.condition(twice, tf.constant(MEAN[:3]), VARIANCE[:3])
-    one = prior.condition(FEATURES[:1], tf.constant(MEAN[:1]), VARIANCE[:1])
-    close(prior.remove(evidence, one).arrays[0], twice[1:])
-    stranger = prior.condition(NEW[:1], tf.constant(MEAN[:1]), VARIANCE[:1])
+    statistics = prior.statistics(of(twice, MEAN[:3], VARIANCE[:3]))
+    one = prior.statistics(of(FEATURES[:1], MEAN[:1], VARIANCE[:1]))
+    close(prior.remove(statistics, one)[0], twice[1:])
+    stranger = prior.statistics(of(NEW[:1], MEAN[:1], VARIANCE[:1]))
     with pytest.raises(DataError, match="cannot forget the datum with features"):
-        prior.remove(evidence, stranger)
+        prior.remove(statistics, stranger)
 
 
 # Standard normal.
@@ -293,7 +298,7 @@ def test_exact_gp_forgets_one_of_two_equal_inputs_and_refuses_a_stranger():
 @pytest.mark.parametrize("num_data", [None, NUM_DATA])
 def test_standard_normal_gives_the_encoders_gaussian_and_its_divergence(num_data):
     data = (FEATURES, MEAN, VARIANCE) if num_data else series(FEATURES, MEAN, VARIANCE)
-    posterior = priors.StandardNormal(num_data=num_data)(*data)
+    posterior = priors.StandardNormal(num_data=num_data)(of(*data))
     close(posterior.mean, data[1])
     close(posterior.variance, data[2])
     close(posterior.kl, [oracles.kl_to_standard_normal(m, v) for m, v in zip(data[1], data[2], strict=True)])
@@ -304,9 +309,11 @@ def test_standard_normal_knows_nothing_at_new_inputs(as_series):
     data = series(FEATURES, MEAN, VARIANCE) if as_series else (FEATURES, MEAN, VARIANCE)
     new = series(NEW)[0] if as_series else NEW
     prior = priors.StandardNormal()
-    evidence = prior.condition(data[0], tf.constant(data[1]), data[2])
-    mean, variance = prior.predict(prior.remove(prior.merge(evidence, evidence), evidence), new)
-    _, covariance = prior.predict_joint(evidence, new)
+    statistics = prior.statistics(of(data[0], data[1], data[2]))
+    mean, variance = prior.posterior(prior.remove(prior.merge(statistics, statistics), statistics)).predict(
+        tf.constant(new)
+    )
+    _, covariance = prior.posterior(statistics).predict_joint(tf.constant(new))
     shape = (*new.shape[:-1], NUM_LATENTS)
     close(mean, np.zeros(shape))
     close(variance, np.ones(shape))
@@ -323,7 +330,7 @@ def test_kernel_parameters_inducing_points_and_moments_all_get_gradients(bound, 
     y, s2 = tf.constant(MEAN), tf.constant(VARIANCE)
     with tf.GradientTape() as tape:
         tape.watch([y, s2])
-        kl = prior(FEATURES, y, s2).kl
+        kl = prior(of(FEATURES, y, s2)).kl
     sources = [y, s2, *(variable.value for variable in prior.trainable_variables)]
     assert len(sources) == 5
     for gradient in tape.gradient(kl, sources):
@@ -353,7 +360,7 @@ def test_fixed_inducing_points_are_not_trainable():
 @pytest.mark.parametrize("jitter", [1e-8, 1e-2])
 def test_the_jitter_given_is_the_jitter_used(jitter):
     prior = priors.SparseGP(kernel(), POINTS, jitter=jitter)
-    _, chol = prior._chol_kmm()
+    chol = prior.chol_kmm
     expected = oracles.jittered(oracles.gram(FUNCTION, POINTS, POINTS), jitter)
     close((chol @ tf.linalg.matrix_transpose(chol))[0], expected, rtol=1e-13, atol=1e-13)
 
@@ -379,7 +386,7 @@ def test_configuration_and_weights_survive_a_round_trip(make):
     assert type(copy) is type(prior)
     assert copy.get_config() == prior.get_config()
     assert len(copy.trainable_variables) == len(prior.trainable_variables)
-    for a, b in zip(copy(FEATURES, MEAN, VARIANCE), prior(FEATURES, MEAN, VARIANCE), strict=True):
+    for a, b in zip(copy(DATA), prior(DATA), strict=True):
         close(a, b, rtol=1e-14)
 
 
@@ -436,9 +443,15 @@ def test_features_that_fit_or_are_unknown_pass(make, shape):
     make().validate_features(shape)
 
 
-@pytest.mark.parametrize("method", ["__call__", "condition", "merge", "remove", "predict", "predict_joint"])
+@pytest.mark.parametrize("method", ["__call__", "statistics", "remove", "posterior"])
 def test_the_interface_itself_has_no_implementation(method):
     prior = priors.Prior()
-    arguments = {"__call__": 3, "condition": 3}.get(method, 2) * [tf.zeros((2, 1))]
+    arguments = [DATA, DATA] if method == "remove" else [DATA]
     with pytest.raises(NotImplementedError):
         getattr(prior, method)(*arguments)
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_joint"])
+def test_the_posterior_itself_has_no_implementation(method):
+    with pytest.raises(NotImplementedError):
+        getattr(priors.Posterior(priors.Prior(), DATA), method)(tf.zeros((2, 1)))

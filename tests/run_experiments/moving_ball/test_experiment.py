@@ -19,8 +19,7 @@ from run_experiments.moving_ball import bound_bias
 from run_experiments.moving_ball import experiment as moving_ball
 from run_experiments.moving_ball.settings import KERNELS, Settings
 from svgp_vae_tf import callbacks
-from svgp_vae_tf.gp import linalg
-from svgp_vae_tf.gp import sparse as sparse_posterior
+from svgp_vae_tf.gp import linalg, sparse, whitened
 
 TINY = Settings(steps=4, steps_per_epoch=2, num_test_videos=6, batch_size=3, num_frames=8, num_inducing=4)
 
@@ -225,9 +224,9 @@ def test_no_sparse_posterior_mean_beats_the_lowest_rmse():
         np.zeros(30), bound_bias.kernel(frames, frames, 2.0), size=4000, method="svd"
     )
     chol = linalg.cholesky(bound_bias.kernel(points, points, 2.0), 1e-6)
-    v = sparse_posterior.project(chol, bound_bias.kernel(points, frames, 2.0))
-    q = sparse_posterior.posterior(sparse_posterior.statistics(v, draws, np.full_like(draws, 1e-6)))
-    mean, _ = sparse_posterior.marginals(q, v, np.ones(30))
+    v = linalg.solve_lower(chol, bound_bias.kernel(points, frames, 2.0))
+    q = sparse.posterior(sparse.statistics(v, draws, np.full_like(draws, 1e-6)))
+    mean, _ = whitened.marginals(q, v, np.ones(30))
     rmse = np.sqrt(np.mean(np.square(np.asarray(mean) - draws)))
     assert rmse == pytest.approx(bound_bias.lowest_rmse(10), rel=0.02)  # without noise it is reached
 
@@ -238,9 +237,9 @@ def test_the_expected_bound_is_that_of_the_model():
         np.zeros(12), bound_bias.kernel(frames, frames, 2.0) + 0.1 * np.eye(12), size=20_000
     )
     k_mm = linalg.cholesky(bound_bias.kernel(points, points, 3.0), 1e-6)
-    v = sparse_posterior.project(k_mm, bound_bias.kernel(points, frames, 3.0))
+    v = linalg.solve_lower(k_mm, bound_bias.kernel(points, frames, 3.0))
     noise = np.full_like(draws, 0.1)
-    stats = sparse_posterior.statistics(v, draws, noise)
-    bounds = sparse_posterior.titsias_bound(stats, np.ones(12), draws, noise)
+    stats = sparse.statistics(v, draws, noise)
+    bounds = sparse.titsias_bound(stats, np.ones(12), draws, noise)
     expected = bound_bias.expected_bound(3.0, points, 0.1, frames, 2.0)
     assert np.mean(bounds) == pytest.approx(expected, abs=5 * np.std(bounds) / np.sqrt(len(draws)))

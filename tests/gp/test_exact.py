@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from svgp_vae_tf.gp import exact as exact_posterior
-from svgp_vae_tf.gp import gaussians
+from svgp_vae_tf.gp import exact, gaussians
 from tests.helpers.algebra import make
 from tests.reference import oracles
 
@@ -19,16 +18,14 @@ def problem():
 
 @pytest.fixture
 def q(problem):
-    return exact_posterior.posterior(
-        tf.constant(problem.knn[np.newaxis]), tf.constant(problem.y), tf.constant(problem.s2)
-    )
+    return exact.posterior(tf.constant(problem.knn[np.newaxis]), tf.constant(problem.y), tf.constant(problem.s2))
 
 
 @pytest.mark.parametrize("channel", [0, 1])
 def test_posterior_is_that_of_eq_1(problem, q, channel):
     k_nr = tf.constant(problem.knr[np.newaxis])
-    mean, variance = exact_posterior.marginals(q, k_nr, problem.k_new_diagonal)
-    covariance = exact_posterior.covariance(q, k_nr, tf.constant(problem.krr))
+    mean, variance = exact.marginals(q, k_nr, problem.k_new_diagonal)
+    covariance = exact.covariance(q, k_nr, tf.constant(problem.krr))
     expected_mean, expected_covariance = oracles.exact_posterior(
         problem.knn, problem.knr, problem.krr, problem.y[channel], problem.s2[channel]
     )
@@ -40,16 +37,16 @@ def test_posterior_is_that_of_eq_1(problem, q, channel):
 @pytest.mark.parametrize("channel", [0, 1])
 def test_log_marginal_likelihood_is_the_log_density_of_the_data(problem, q, channel):
     expected = oracles.log_z(problem.knn, problem.y[channel], problem.s2[channel])
-    close(exact_posterior.log_marginal_likelihood(q)[channel], expected, rtol=1e-10)
+    close(exact.log_marginal_likelihood(q)[channel], expected, rtol=1e-10)
 
 
 def test_the_regulariser_is_the_divergence_of_the_exact_posterior(problem, q):
     """CE - log Z = KL(q || p), with the KL between full Gaussians written out."""
     k_nn = tf.constant(problem.knn[np.newaxis])
-    mean, variance = exact_posterior.marginals(q, k_nn, problem.k_diagonal)
+    mean, variance = exact.marginals(q, k_nn, problem.k_diagonal)
     data = (tf.constant(problem.y), tf.constant(problem.s2))
     cross_entropy = tf.reduce_sum(gaussians.expected_log_density(mean, variance, *data), axis=-1)
-    surplus = cross_entropy - exact_posterior.log_marginal_likelihood(q)
+    surplus = cross_entropy - exact.log_marginal_likelihood(q)
     for channel in (0, 1):
         moments = oracles.exact_posterior(
             problem.knn, problem.knn, problem.knn, problem.y[channel], problem.s2[channel]
@@ -59,14 +56,14 @@ def test_the_regulariser_is_the_divergence_of_the_exact_posterior(problem, q):
 
 def test_the_diagonal_of_the_covariance_is_the_marginal_variance(problem, q):
     k_nr = tf.constant(problem.knr[np.newaxis])
-    _, variance = exact_posterior.marginals(q, k_nr, problem.k_new_diagonal)
-    covariance = exact_posterior.covariance(q, k_nr, tf.constant(problem.krr))
+    _, variance = exact.marginals(q, k_nr, problem.k_new_diagonal)
+    covariance = exact.covariance(q, k_nr, tf.constant(problem.krr))
     close(tf.linalg.diag_part(covariance), variance, rtol=1e-11)
 
 
 def test_huge_noise_gives_the_prior(problem):
-    q = exact_posterior.posterior(tf.constant(problem.knn[np.newaxis]), tf.constant(problem.y), 1e12 * problem.s2)
-    mean, variance = exact_posterior.marginals(q, tf.constant(problem.knr[np.newaxis]), problem.k_new_diagonal)
+    q = exact.posterior(tf.constant(problem.knn[np.newaxis]), tf.constant(problem.y), 1e12 * problem.s2)
+    mean, variance = exact.marginals(q, tf.constant(problem.knr[np.newaxis]), problem.k_new_diagonal)
     close(mean, np.zeros(mean.shape), atol=1e-9)
     close(variance, np.broadcast_to(np.diag(problem.krr), variance.shape), rtol=1e-9)
 
@@ -74,15 +71,15 @@ def test_huge_noise_gives_the_prior(problem):
 def test_the_prior_of_the_ordinary_vae_is_the_special_case_of_a_unit_kernel(problem):
     """With K = I every latent has posterior N(y / (1 + s2), s2 / (1 + s2))."""
     identity = tf.eye(problem.y.shape[1], batch_shape=[1], dtype=tf.float64)
-    q = exact_posterior.posterior(identity, tf.constant(problem.y), tf.constant(problem.s2))
-    mean, variance = exact_posterior.marginals(q, identity, tf.linalg.diag_part(identity))
+    q = exact.posterior(identity, tf.constant(problem.y), tf.constant(problem.s2))
+    mean, variance = exact.marginals(q, identity, tf.linalg.diag_part(identity))
     close(mean, problem.y / (1.0 + problem.s2), rtol=1e-10)
     close(variance, problem.s2 / (1.0 + problem.s2), rtol=1e-10)
 
 
 def test_variances_stay_non_negative_for_tiny_noise_on_repeated_inputs():
     ones = tf.ones((1, 6, 6), tf.float64)
-    q = exact_posterior.posterior(ones, tf.ones((1, 6), tf.float64), tf.fill((1, 6), tf.constant(1e-9, tf.float64)))
-    mean, variance = exact_posterior.marginals(q, ones, tf.ones((1, 6), tf.float64))
+    q = exact.posterior(ones, tf.ones((1, 6), tf.float64), tf.fill((1, 6), tf.constant(1e-9, tf.float64)))
+    mean, variance = exact.marginals(q, ones, tf.ones((1, 6), tf.float64))
     assert np.all(variance.numpy() >= 0.0)
     close(mean, np.ones((1, 6)), atol=1e-6)
