@@ -8,6 +8,7 @@ from typing import Any
 from absl import app, flags
 
 from benchmarks.gp_scaling import FIELDS, exponent
+from run_experiments.common import run_folder
 from run_experiments.common.markdown import Column, Report, Section, Table, lookup, render, rewrite
 
 
@@ -35,8 +36,7 @@ def _executions(report: Report) -> list[dict[str, Any]]:
 
 def _growth(report: Report) -> str:
     """How time and memory grow with the number of images."""
-    rows = report["rows"]
-    first, last = rows[0], rows[-1]
+    first, *_, last = rows = report["rows"]
     slope = exponent([row["num_data"] for row in rows], [row["num_data"] * row["median_us"] for row in rows])
     memory = (last["peak_mb"] - first["peak_mb"]) / (last["data_mb"] - first["data_mb"])
     return (
@@ -56,12 +56,12 @@ def _forms(report: Report) -> str:
         for row in report["rows"]
         if "time_ratio_with_onednn" in row
     ]
-    if not ratios:
-        return text
-    return (
-        f"{text} TensorFlow ran without oneDNN. With oneDNN, which transposes large tensors faster, this project's "
-        f"form is faster by {' and '.join(ratios)}. The goals are 30 and 130."
-    )
+    if ratios:
+        text += (
+            " TensorFlow ran without oneDNN. With oneDNN, which transposes large tensors faster, this project's form "
+        )
+        text += f"is faster by {' and '.join(ratios)}. The goals are 30 and 130."
+    return text
 
 
 def _published(row: dict[str, Any]) -> str:
@@ -190,7 +190,7 @@ SECTIONS = (
     ),
     Section(
         "gp_forms.json",
-        "A step beside the formulas as published",
+        "A step compared with the formulas as published",
         (
             _forms,
             Table(
@@ -270,8 +270,7 @@ SECTIONS = (
         "conditioning.json",
         "Conditioning on streamed points",
         (
-            "The stream generates its points as they are read. Small networks, m = 64, L = 16. MB: growth of the "
-            "process.",
+            "Points are generated as they are read. Small networks, m = 64, L = 16. MB: growth of the process.",
             Table(
                 [
                     Column("points", "points", ","),
@@ -290,8 +289,8 @@ SECTIONS = (
 def _main(_: list[str]) -> None:
     try:
         rewrite(flags.FLAGS.readme, tables(flags.FLAGS.results_dir))
-    except (ValueError, OSError) as error:
-        raise SystemExit(f"error: {error}") from error
+    except (ValueError, OSError, run_folder.RunFolderError) as error:
+        raise SystemExit(f"error: {run_folder.one_line(error)}") from error
 
 
 if __name__ == "__main__":

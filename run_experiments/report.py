@@ -7,7 +7,7 @@ from types import ModuleType
 
 from absl import app, flags
 
-from run_experiments.common import markdown
+from run_experiments.common import markdown, run_folder
 from run_experiments.moving_ball import tables as moving_ball
 from run_experiments.rotated_mnist import tables as rotated_mnist
 from run_experiments.sprites import tables as sprites
@@ -44,8 +44,8 @@ def _main(_: list[str]) -> None:
     try:
         markdown.rewrite(f.output, tables(f.results_dir))
         write_headlines(f.readme, f.results_dir)
-    except (ValueError, OSError) as error:
-        raise SystemExit(f"error: {error}") from error
+    except (ValueError, OSError, run_folder.RunFolderError) as error:
+        raise SystemExit(f"error: {run_folder.one_line(error)}") from error
 
 
 if __name__ == "__main__":

@@ -22,32 +22,28 @@ from run_experiments.common import command, figures, run_folder
 from run_experiments.common import distributed as distribute
 from run_experiments.common.target import Target, read_metrics
 from run_experiments.moving_ball import experiment as moving_ball
-from run_experiments.moving_ball import settings as moving_ball_settings
 from run_experiments.moving_ball import targets as moving_ball_targets
 from run_experiments.rotated_mnist import experiment as rotated_mnist
-from run_experiments.rotated_mnist import settings as rotated_mnist_settings
 from run_experiments.rotated_mnist import targets as rotated_mnist_targets
 from run_experiments.sprites import experiment as sprites
-from run_experiments.sprites import settings as sprites_settings
 from run_experiments.sprites import targets as sprites_targets
 
 
 class Experiment(NamedTuple):
     """An experiment and the targets that are reproduced with it."""
 
-    settings: type
     experiment: ModuleType
-    """Has `run`, which trains with the settings."""
+    """Has `run`, which trains with given settings."""
     targets: ModuleType
-    """Has `TARGETS` by name, and `SMOKE`, the settings that differ in the smoke profile."""
+    """Has `TARGETS` by name, the class `Settings` of their runs, and `SMOKE`, the settings of the smoke profile."""
     unit: str
     """The setting, and the metric, that counts the length of a run."""
 
 
 EXPERIMENTS = (
-    Experiment(moving_ball_settings.Settings, moving_ball, moving_ball_targets, "steps"),
-    Experiment(rotated_mnist_settings.Settings, rotated_mnist, rotated_mnist_targets, "epochs"),
-    Experiment(sprites_settings.Settings, sprites, sprites_targets, "epochs"),
+    Experiment(moving_ball, moving_ball_targets, "steps"),
+    Experiment(rotated_mnist, rotated_mnist_targets, "epochs"),
+    Experiment(sprites, sprites_targets, "epochs"),
 )
 MACHINE_PATHS = ("data", "mnist_path", "sheets", "start_from")
 """Settings that are paths on one machine; only their last part goes into results."""
@@ -61,7 +57,7 @@ def find_target(name: str) -> tuple[Target, dict[str, Any]]:
 
 def experiment_of(settings: Any) -> Experiment:
     """The experiment that settings belong to."""
-    return next(one for one in EXPERIMENTS if isinstance(settings, one.settings))
+    return next(one for one in EXPERIMENTS if isinstance(settings, one.targets.Settings))
 
 
 def runs_of(target: str, profile: str, runs_dir: str, source: dict[str, Any], seeds: list[int]) -> dict[str, Any]:
@@ -81,7 +77,7 @@ def train(name: str, settings: Any, runs_dir: str) -> None:
     """
     path = os.path.join(runs_dir, name)
     folder = run_folder.RunFolder(path, resume=True)
-    _, experiment, _, unit = experiment_of(settings)
+    experiment, _, unit = experiment_of(settings)
     wanted = getattr(settings, unit)
     if os.path.exists(folder.metrics) and run_folder.read_json(folder.metrics)[unit] >= wanted:
         _check_settings(folder, settings)
@@ -197,7 +193,7 @@ def _define_flags() -> None:
                       "of results/, from minutes (figure7) to many hours (table1, figure8 with --data).")  # fmt: skip
     flags.DEFINE_string("runs_dir", "runs/reproduce", "Folder of the runs.")
     flags.DEFINE_string("results_dir", None, "Folder for the figure and its JSON file; by default results, or with the "
-                        "smoke profile a folder beside the runs.")  # fmt: skip
+                        "smoke profile a folder next to the runs.")  # fmt: skip
     flags.DEFINE_string("only", ".*", "Train only runs whose whole name matches this regular expression.")
     flags.DEFINE_bool("train", True, "Train missing runs; --notrain draws the runs that have finished.")
 
@@ -213,7 +209,7 @@ def _main(_: list[str]) -> None:
         path = reproduce(f.target, f.profile, runs_dir, results_dir, f.train, source, seeds, f.only)
     except (*command.ERRORS, re.error) as error:
         raise SystemExit(f"error: {run_folder.one_line(error)}") from error
-    print(f"wrote {path} and the JSON file beside it")
+    print(f"wrote {path} and its numbers, {os.path.splitext(path)[0]}.json")
 
 
 if __name__ == "__main__":

@@ -137,7 +137,7 @@ def fill(text: str, content: str, name: str = "results") -> str:
     """
     begin, end = markers(name)
     if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
-        raise ValueError(f"a document needs {begin} and {end} once each, in this order")
+        raise ValueError(f"generated text needs {begin} and {end} once each, in this order")
     before, _, rest = text.partition(begin)
     return f"{before}{begin}\n{content}\n{end}{rest.partition(end)[2]}"
 
@@ -150,6 +150,10 @@ def rewrite(path: str, content: str, name: str = "results") -> None:
         OSError: if the file cannot be read or written.
     """
     with open(path) as file:
-        text = fill(file.read(), content, name)
+        old = file.read()
+    try:
+        text = fill(old, content, name)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
     with open(path, "w") as file:
         file.write(text)

@@ -50,12 +50,12 @@ def _curves(report: Report) -> str:
 
 
 def _poses(report: Report) -> list[dict[str, Any]]:
-    """Means over frames by action and direction; poses that were never asked for (null) do not count."""
+    """Means over frames by action and direction; poses that were never generated (null) do not count."""
     rows = []
     for name, run in report["runs"].items():
         errors = np.array(run["metrics"]["test_mse_by_pose"], float).reshape(len(ACTIONS) * len(DIRECTIONS), -1)
-        asked = [frames[~np.isnan(frames)] for frames in errors]
-        rows.append({"title": TITLES[name], "poses": [frames.mean() if len(frames) else None for frames in asked]})
+        known = [frames[~np.isnan(frames)] for frames in errors]
+        rows.append({"title": TITLES[name], "poses": [frames.mean() if len(frames) else None for frames in known]})
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Shares of an epoch: every part runs, and parts add up to the whole."""
+"""Shares of an epoch: every part runs, and the parts add up to the whole."""
 
 import pytest
 

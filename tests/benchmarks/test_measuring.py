@@ -1,4 +1,4 @@
-"""What the benchmarks' small tools do; no test looks at a time."""
+"""The tools that benchmarks share: rounds, exponents, memory, processes and tables. No test asserts a time."""
 
 import os
 

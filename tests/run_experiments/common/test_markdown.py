@@ -63,6 +63,14 @@ def test_generated_text_goes_between_its_own_markers(tmp_path):
     assert path.read_text() == filled
 
 
+def test_a_file_without_a_place_for_generated_text_is_named_and_left_alone(tmp_path):
+    path = tmp_path / "page.md"
+    path.write_text("text")
+    with pytest.raises(ValueError, match="page.md: generated text needs <!-- results -->"):
+        rewrite(str(path), "new")
+    assert path.read_text() == "text"
+
+
 @pytest.mark.parametrize(
     "text", ["", "<!-- results -->", "<!-- /results --><!-- results -->", 2 * "<!-- results --><!-- /results -->"]
 )
