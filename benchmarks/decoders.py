@@ -1,20 +1,20 @@
-"""A step of each decoder, with its up-sampling convolutions and with the two layers that each of them stands for.
+"""A step of each decoder, with its up-sampling convolutions and with the two layers that each of them replaces.
 
     python -m benchmarks.decoders --output=results/decoders.json
 
-A step is the decoder of a batch, forward and backward, as in `epochs`: rotated MNIST and sprites at the paper's sizes.
-Both decoders have the same weights, and their outputs are compared.
+A step runs the decoder forward and backward on a batch of the paper's size, for rotated MNIST and for sprites. Both
+kinds have the same weights, and their outputs are compared.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from absl import app, flags
 
-from benchmarks.rounds import alternate
+from benchmarks import command
+from benchmarks.rounds import alternate, median_ratio
 from run_experiments.common import run_folder
 from run_experiments.rotated_mnist.networks import mnist_decoder
 from run_experiments.sprites.networks import sprites_decoder
@@ -24,11 +24,11 @@ DECODERS: dict[str, tuple[Callable[[], keras.Sequential], int]] = {
     "rotated MNIST": (mnist_decoder, 256),
     "sprites": (sprites_decoder, 500),
 }
-"""Decoders and batches."""
+"""Decoders and their batch sizes."""
 
 
 def with_two_layers(decoder: keras.Sequential) -> keras.Sequential:
-    """The same decoder, with nearest up-sampling and a convolution after it in the place of `UpsampledConv2D`."""
+    """The same decoder, with nearest up-sampling and a convolution after it instead of `UpsampledConv2D`."""
 
     def replaced(layer: keras.layers.Layer) -> keras.layers.Layer:
         if not isinstance(layer, UpsampledConv2D):
@@ -56,7 +56,17 @@ def step_of(decoder: keras.Sequential, latents: tf.Tensor) -> Callable[[], None]
 
 
 def compare(name: str, rounds: int, calls: int) -> dict[str, Any]:
-    """Milliseconds per step of both kinds of a decoder, the median of their ratios, and how far they are apart."""
+    """Compare both kinds of a decoder.
+
+    Args:
+        name: a decoder in `DECODERS`.
+        rounds: rounds that count.
+        calls: calls of each kind in a round.
+
+    Returns:
+        milliseconds per step of both kinds, the median of their ratios, and the largest difference of their outputs
+        relative to the largest output.
+    """
     make, batch = DECODERS[name]
     decoder = make()
     plain = with_two_layers(decoder)
@@ -66,23 +76,22 @@ def compare(name: str, rounds: int, calls: int) -> dict[str, Any]:
     return {
         "decoder": name,
         **{f"{kind}_ms": 1e3 * float(np.median(values)) for kind, values in seconds.items()},
-        "ratio": float(np.median(np.array(seconds["plain"]) / np.array(seconds["ours"]))),
+        "ratio": median_ratio(seconds["plain"], seconds["ours"]),
         "relative_difference": float(apart),
     }
 
 
-def _main(_: list[str]) -> None:
+def measure(rounds: int) -> Iterator[dict[str, Any]]:
+    """Yield a report on all decoders."""
     run_folder.make_repeatable()
     keras.utils.set_random_seed(0)
     rows = []
     for name, calls in (("rotated MNIST", 16), ("sprites", 2)):
-        row = compare(name, flags.FLAGS.rounds, calls)
+        row = compare(name, rounds, calls)
         rows.append(row)
         print(f"{name}: {row['plain_ms']:.1f} ms, {row['ours_ms']:.1f} ms, ratio {row['ratio']:.2f}", flush=True)
-    run_folder.write_json(flags.FLAGS.output, {"rows": rows, "made_by": run_folder.provenance()})
+    yield {"rows": rows}
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("output", "results/decoders.json", "The file to write.")
-    flags.DEFINE_integer("rounds", 5, "Rounds that count.")
-    app.run(_main)
+    command.main(measure, "results/decoders.json", rounds=command.Count(5, "Rounds that count."))

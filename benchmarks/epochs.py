@@ -1,14 +1,14 @@
-"""Epochs of the three experiments: images per second, and the shares of data, networks, GP and the rest of a step.
+"""Epochs of the three experiments: images per second, and the shares of data, networks, GP and the rest in a step.
 
     python -m benchmarks.epochs --output=results/epochs.json
 
-Five candidates of each experiment alternate in one process: whole training steps; the same on a batch that is held, so
-that the difference is what reading costs; the networks alone, forward, backward and optimiser, on that batch; the GP
+For each experiment five candidates alternate in one process: whole training steps; the same on one batch that is kept,
+so that the difference is the cost of reading; the networks alone on that batch, forward, backward and optimiser; the GP
 alone, its posterior and regulariser and their gradients, on that batch's features and latents; and reading alone, which
-a training step overlaps with its own work. Rounds have several steps, so that two batches read ahead matter little.
-What remains is the objective, the metrics, and the clipping and optimiser of the GP's parameters. Then the same model
-trains in Keras' `fit`, for as many steps as in the experiment or a tenth of an epoch: the time of an epoch. A second
-table sets Keras' ``steps_per_execution``.
+overlaps with the other work of a training step. Rounds have several steps, so that a few batches that were read ahead
+matter little. The rest is the objective, the metrics, and the clipping and optimiser of the GP's parameters. The same
+model is then trained with Keras' `fit`, for as many steps as in the experiment or a tenth of an epoch, which gives the
+time of an epoch. A second table varies Keras' ``steps_per_execution``.
 """
 
 import itertools
@@ -20,10 +20,10 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
-from absl import app, flags
 
 import svgp_vae_tf as svgp
-from benchmarks.rounds import alternate
+from benchmarks import command
+from benchmarks.rounds import alternate, median_ratio, training_step
 from benchmarks.time_per_image import noise
 from data_generators import moving_ball as videos
 from run_experiments.common import run_folder
@@ -40,22 +40,22 @@ EXECUTIONS = (1, 4, 16)
 
 
 class Experiment(NamedTuple):
-    """A model with its batches."""
+    """A model with its batches, and the sizes of its epochs."""
 
     model: svgp.LatentModel
     stream: tf.data.Dataset
     """Endless batches (aux, observations)."""
     images: int
-    """In an epoch."""
+    """Images per epoch."""
     steps: int
-    """In an epoch."""
+    """Steps per epoch."""
     steps_per_round: int
     steps_per_fit: int
-    """Which a call of `fit` has that stands for an epoch."""
+    """Steps of the calls of `fit` that are timed."""
 
 
 def ball() -> Experiment:
-    """Moving ball: videos made as they are read; an epoch of the experiment is 500 steps."""
+    """Moving ball: videos are generated as they are read; an epoch has as many steps as in the experiment."""
     s = BallSettings()
     stream = videos.stream(s.batch_size, s.num_frames, s.data_length_scale, s.seed)
     images = s.steps_per_epoch * s.batch_size * s.num_frames
@@ -74,20 +74,14 @@ def digits() -> Experiment:
 
 
 def characters(folder: str) -> Experiment:
-    """Sprites at the paper's sizes, b = 500, m = 72, L = 64, of drawn characters."""
+    """Sprites at the paper's sizes, b = 500, m = 72, L = 64, with drawn characters."""
     s = SpriteSettings(characters=40, train_characters=30, poses_per_character=50, characters_per_batch=10)
     data = sprites.load_data(s, folder)
     return Experiment(sprites_model(s, data), sprites.batches(s, data, 10, 0), 50_000, 100, 4, 10)
 
 
-def whole_step(model: svgp.LatentModel, batches: Iterator[Any]) -> Callable[[], None]:
-    """A function that trains one step."""
-    model.make_train_function()
-    return lambda: float(model.train_function([next(batches)])["loss"]) and None
-
-
 def networks_alone(model: svgp.LatentModel, batch: tuple[Any, tf.Tensor]) -> Callable[[], None]:
-    """A function that runs the networks on a batch: forward, backward, and the model's kind of optimiser."""
+    """A function that runs the networks on a batch: forward, backward, and an optimiser of the model's class."""
     aux, observations = batch
     representation = getattr(model.auxiliary, "network", None)
     networks = [n for n in (model.encoder, model.decoder, representation) if n is not None]
@@ -111,7 +105,7 @@ def networks_alone(model: svgp.LatentModel, batch: tuple[Any, tf.Tensor]) -> Cal
 
 
 def gp_alone(model: svgp.LatentModel, batch: tuple[Any, tf.Tensor]) -> Callable[[], None]:
-    """A function that computes the GP's part of a step on a batch: posterior, regulariser, and their gradients."""
+    """A function that computes the GP's part of a step on a batch: posterior, regulariser and their gradients."""
     aux, observations = batch
     features = model.features(aux)
     _, mean, variance = model.encode(observations, features=features)
@@ -134,12 +128,12 @@ def _joined(outputs: Any) -> tf.Tensor:
 
 
 def shares(experiment: Experiment, rounds: int) -> dict[str, float]:
-    """Milliseconds per step of each candidate, seconds per epoch, images per second, and shares of a step."""
+    """Milliseconds per step of each candidate, and the share of each part in a whole step."""
     model, stream, idle = experiment.model, iter(experiment.stream), iter(experiment.stream)
     batch = next(stream)
     candidates = {
-        "whole": whole_step(model, stream),
-        "held": whole_step(model, itertools.repeat(batch)),
+        "whole": training_step(model, stream),
+        "held": training_step(model, itertools.repeat(batch)),
         "networks": networks_alone(model, batch),
         "gp": gp_alone(model, batch),
         "reading": lambda: next(idle) and None,
@@ -160,7 +154,7 @@ def shares(experiment: Experiment, rounds: int) -> dict[str, float]:
 
 
 def within_fit(experiment: Experiment, rounds: int) -> dict[str, float]:
-    """Milliseconds per step of `fit`, and what an epoch of such steps takes."""
+    """Milliseconds per step of `fit`, seconds per epoch of such steps, and images per second."""
     times = []
     for round_ in range(rounds + 1):
         clock, steps = _Seconds(), experiment.steps_per_fit if round_ else 2  # the first compiles
@@ -175,7 +169,7 @@ def within_fit(experiment: Experiment, rounds: int) -> dict[str, float]:
 
 
 class _Seconds(keras.callbacks.Callback):
-    """Keeps the seconds of an epoch."""
+    """Measures the seconds of an epoch."""
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._start = time.perf_counter()
@@ -198,40 +192,37 @@ def executions(make: Callable[[], Experiment], rounds: int) -> list[dict[str, fl
             experiment.model.fit(experiment.stream, steps_per_epoch=steps, epochs=1, verbose=0, callbacks=[clock])
             if round_:  # the first compiles
                 times[count].append(1e3 * clock.seconds / steps)
-    one = np.array(times[EXECUTIONS[0]])
     return [
         {
             "steps_per_execution": count,
             "median_ms": float(np.median(values)),
-            "ratio_to_one": float(np.median(np.array(values) / one)),
+            "ratio_to_one": median_ratio(values, times[EXECUTIONS[0]]),
         }
         for count, values in times.items()
     ]
 
 
-def _main(_: list[str]) -> None:
+def measure(rounds: int) -> Iterator[dict[str, Any]]:
+    """Yield a report on all experiments."""
     run_folder.make_repeatable()
     tf.get_logger().setLevel("ERROR")
-    rounds = flags.FLAGS.rounds
     with tempfile.TemporaryDirectory() as folder:
         makes = {"moving ball": ball, "rotated MNIST": digits, "sprites": lambda: characters(folder)}
-        rows = []
-        for name, make in makes.items():
-            experiment, count = make(), rounds if name != "sprites" else 3
-            row = {"experiment": name, **shares(experiment, count), **within_fit(experiment, 3)}
-            rows.append(row)
-            shown = ", ".join(f"{part} {100 * row[f'share_of_{part}']:.0f} %" for part in ("networks", "gp"))
-            print(f"{name}: {row['whole_ms']:.1f} ms per step, {row['fit_ms']:.1f} in fit, "
-                  f"{row['seconds_per_epoch']:.2f} s per epoch, {shown}",
-                  flush=True)  # fmt: skip
+        rows = [_row(name, make(), rounds if name != "sprites" else 3) for name, make in makes.items()]
     several = {name: executions(makes[name], rounds) for name in ("moving ball", "rotated MNIST")}
-    for name, of_name in several.items():
-        print(f"{name}: " + ", ".join(f"{r['steps_per_execution']}: {r['median_ms']:.1f} ms" for r in of_name))
-    report = {"rows": rows, "steps_per_execution": several, "made_by": run_folder.provenance()}
-    run_folder.write_json(flags.FLAGS.output, report)
+    for name, found in several.items():
+        print(f"{name}: " + ", ".join(f"{row['steps_per_execution']}: {row['median_ms']:.1f} ms" for row in found))
+    yield {"rows": rows, "steps_per_execution": several}
+
+
+def _row(name: str, experiment: Experiment, rounds: int) -> dict[str, Any]:
+    """Measure an experiment, and print the main figures."""
+    row = {"experiment": name, **shares(experiment, rounds), **within_fit(experiment, 3)}
+    shown = ", ".join(f"{part} {row[f'share_of_{part}']:.0%}" for part in ("networks", "gp"))
+    print(f"{name}: {row['whole_ms']:.1f} ms per step, {row['fit_ms']:.1f} in fit, "
+          f"{row['seconds_per_epoch']:.2f} s per epoch, {shown}", flush=True)  # fmt: skip
+    return row
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("output", "results/epochs.json", "The file to write.")
-    flags.DEFINE_integer("rounds", 7, "Rounds that count; sprites have three.")
-    app.run(_main)
+    command.main(measure, "results/epochs.json", rounds=command.Count(7, "Rounds that count; sprites have three."))

@@ -1,22 +1,19 @@
-"""The sparse GP step in this project's form beside the formulas as published: time and peak memory, size by size.
+"""A step of the sparse GP in this project's form and in the published one: time and peak memory by size.
 
     python -m benchmarks.gp_forms --output=results/gp_forms.json
 
-Each size has a process of its own, in which rounds alternate between both forms, with TensorFlow's plain settings. Two
-sizes are measured with those of the experiments as well: oneDNN transposes large tensors faster, of which the published
-form has many.
+Each size has a process of its own, in which rounds alternate between the two forms, with TensorFlow's plain settings.
+Two sizes are also measured with the settings of the experiments: oneDNN is faster at transposing large tensors, of
+which the published form has many.
 """
 
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-from absl import app, flags
-
-from benchmarks import memory
+from benchmarks import command, memory
 from benchmarks.gp_step import FORMS, Size, make_problem, make_step
-from benchmarks.rounds import alternate
-from run_experiments.common import run_folder
+from benchmarks.rounds import alternate, median_ratio, spread
 
 BATCHES, INDUCING, LATENTS = (64, 256, 1024), (16, 32, 64, 128, 256), (2, 16, 64)
 EXTRA = Size(256, 128, 4)
@@ -25,7 +22,7 @@ MOST_GB, MOST_SECONDS, MOST_LATENTS = 6.0, 9.0, 64
 
 
 def sizes() -> list[Size]:
-    """All sizes, cheap ones first."""
+    """All sizes, the cheapest first."""
     grid = [Size(b, m, latents) for latents, m, b in itertools.product(LATENTS, INDUCING, BATCHES)]
     return sorted([*grid, EXTRA], key=_flops)
 
@@ -35,20 +32,25 @@ def _flops(size: Size) -> float:
 
 
 def too_much(size: Size) -> str | None:
-    """Why the published form is not measured at a size, or None."""
-    gigabytes = 3.0 * 8.0e-9 * size.latents * size.batch * size.inducing**2  # three (b, m, m) per channel wait for use
+    """Why the published form is not measured at a size, or None if it is."""
+    gigabytes = (
+        3.0 * 8.0e-9 * size.latents * size.batch * size.inducing**2
+    )  # three (b, m, m) per channel are kept for the gradients
     if gigabytes > MOST_GB:
         return f"{gigabytes:.0f} GB"
     seconds = 1e-9 * _flops(size)
     if seconds > MOST_SECONDS:
         return f"{seconds:.0f} s"
     if size.latents >= MOST_LATENTS and size.batch != 256:
-        return "compiling"  # a loop of 64 channels takes a minute to compile; one batch size shows it
+        return "compiling"  # a loop over 64 channels takes a minute to compile, which one batch size is enough to show
     return None
 
 
-def measure(size: Size, rounds: int) -> dict[str, Any]:
-    """Milliseconds per step and MB of growth in a step, of each form that is not too much."""
+def compare(size: Size, rounds: int) -> dict[str, Any]:
+    """Milliseconds per step and MB of growth during a step of each form, and their ratios.
+
+    The published form is left out where `too_much` says so.
+    """
     reason = too_much(size)
     forms = FORMS if reason is None else FORMS[:1]
     problem = make_problem(size)
@@ -61,28 +63,28 @@ def measure(size: Size, rounds: int) -> dict[str, Any]:
     seconds = alternate(steps, 1 if slow else rounds, {"ours": 10, "published": 1}, warm_up=not slow)
     row: dict[str, Any] = {**size._asdict(), "published_skipped": reason}
     for form in forms:
-        times = 1e3 * np.array(seconds[form])
-        row[form] = {"median_ms": float(np.median(times)), "min_ms": float(times.min()), "growth_mb": growth[form]}
+        times = spread([1e3 * value for value in seconds[form]], "ms")
+        row[form] = {"median_ms": times["median_ms"], "min_ms": times["min_ms"], "growth_mb": growth[form]}
     if reason is None:
-        row["time_ratio"] = float(np.median(np.array(seconds["published"]) / np.array(seconds["ours"])))
-        # growth is counted in pages: half a MB is as little as can be told from none
+        row["time_ratio"] = median_ratio(seconds["published"], seconds["ours"])
+        # growth is counted in pages: less than half a MB cannot be told from none
         row["memory_ratio"] = growth["published"] / max(growth["ours"], 0.5)
     return row
 
 
-def _main(_: list[str]) -> None:
+def measure(rounds: int) -> Iterator[dict[str, Any]]:
+    """Yield a report after each size."""
     rows: list[dict[str, Any]] = []
     for size in sizes():
-        row = memory.in_fresh_process(measure, size, flags.FLAGS.rounds)
+        row = memory.in_fresh_process(compare, size, rounds)
         if size in WITH_ONEDNN:
-            row["time_ratio_with_onednn"] = memory.with_onednn(measure, size, flags.FLAGS.rounds)["time_ratio"]
+            row["time_ratio_with_onednn"] = memory.with_onednn(compare, size, rounds)["time_ratio"]
         rows.append(row)
         ratio = f"{row['time_ratio']:.0f} times" if "time_ratio" in row else f"(published: {row['published_skipped']})"
         print(f"{size}: {row['ours']['median_ms']:.1f} ms {ratio}", flush=True)
-        run_folder.write_json(flags.FLAGS.output, {"rows": rows, "made_by": run_folder.provenance()})
+        yield {"rows": rows}
 
 
+ROUNDS = command.Count(5, "Rounds that count, for sizes at which the published form takes less than 3 s.")
 if __name__ == "__main__":
-    flags.DEFINE_string("output", "results/gp_forms.json", "The file to write.")
-    flags.DEFINE_integer("rounds", 5, "Rounds that count, for sizes at which the published form takes under 3 s.")
-    app.run(_main)
+    command.main(measure, "results/gp_forms.json", rounds=ROUNDS)

@@ -1,7 +1,8 @@
-"""One training step of the sparse GP at any size: posterior, regulariser, and gradients with respect to everything.
+"""One training step of the sparse GP at any size: posterior, regulariser and all gradients.
 
-The problem is that of rotated MNIST: a kernel periodic in an angle times linear in a vector learned for each object.
-Gradients are those of the encoder's means and variances, the inducing points, the kernel's parameters, and the vectors.
+The problem is that of rotated MNIST: a periodic kernel of an angle times a linear kernel of a vector that is learned
+for each object. Gradients are with respect to the encoder's means and variances, the inducing points, the kernel's
+parameters and the vectors.
 """
 
 from collections.abc import Callable
@@ -28,25 +29,25 @@ class Size(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """Variables and a batch."""
+    """A prior, the other variables of a step, and a batch."""
 
     prior: SparseGP
     vectors: tf.Variable
-    """Of the objects, (OBJECTS, WIDTH)."""
+    """Vectors of the objects, (OBJECTS, WIDTH)."""
     ids: tf.Tensor
-    """Objects of the batch, (b,)."""
+    """Objects of the batch's images, (b,)."""
     angles: tf.Tensor
-    """Shape (b, 1)."""
+    """Angles of the batch's images, (b, 1)."""
     mean: tf.Variable
-    """In the place of the encoder's means, (b, L)."""
+    """Stands for the encoder's means, (b, L)."""
     variance: tf.Variable
-    """In the place of the encoder's variances, (b, L)."""
+    """Stands for the encoder's variances, (b, L)."""
     noise: tf.Tensor
-    """Of the latent sample, (b, L)."""
+    """Standard normal noise of the latent sample, (b, L)."""
 
 
 def make_problem(size: Size) -> Problem:
-    """Random numbers of a typical scale, the same at each call."""
+    """A problem of random numbers of a typical scale, the same in each call."""
     rng = np.random.default_rng(0)
     latents = (size.batch, size.latents)
     angles = 2.0 * np.pi / ANGLES * np.arange(size.inducing)[:, np.newaxis]
@@ -67,7 +68,7 @@ def make_step(problem: Problem, form: str = "ours", jit_compile: bool | None = N
     """A function that computes a step and waits for it.
 
     Args:
-        problem: of which to compute it.
+        problem: variables and batch.
         form: "ours", or "published" for the formulas as published.
         jit_compile: whether XLA compiles the step.
     """

@@ -1,4 +1,4 @@
-"""Memory of single computations, each measured in a process of its own. Linux alone."""
+"""Memory of single computations, each measured in a process of its own. Linux only."""
 
 import ctypes
 import multiprocessing
@@ -12,14 +12,15 @@ from run_experiments import ENVIRONMENT
 
 PLAIN = {"TF_CPU_ALLOCATOR_USE_BFC": "0", "TF_ENABLE_ONEDNN_OPTS": "0"}
 ONEDNN = {name: ENVIRONMENT[name] for name in PLAIN}
+"""TensorFlow's plain settings, and those of the experiments."""
 PRELOADED = ["benchmarks.gp_step", "tensorflow_probability.python.math.psd_kernels"]
 
 
 def in_fresh_process(function: Callable[..., Any], *args: Any) -> Any:
-    """What a function returns in a process that has imported everything and computed nothing.
+    """Call a function in a new process that has imported everything and computed nothing; returns its result.
 
-    TensorFlow's allocator there is the plain one, which gives back what is freed: those which the experiments and
-    oneDNN ask for would hide growth.
+    The process has TensorFlow's plain settings. Its allocator then gives freed memory back to the system; the
+    allocators of the experiments and of oneDNN would hide growth.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
@@ -27,7 +28,7 @@ def in_fresh_process(function: Callable[..., Any], *args: Any) -> Any:
 
 
 def with_onednn(function: Callable[..., Any], *args: Any) -> Any:
-    """What a function returns in a process with the settings of the experiments, which are no good for its memory."""
+    """Call a function in a new process with the settings of the experiments, in which growth cannot be measured."""
     return _in_process(multiprocessing.get_context("spawn"), ONEDNN, function, *args)
 
 
@@ -45,19 +46,19 @@ def _in_process(context: Any, environment: dict[str, str], function: Callable[..
 
 
 def growth(call: Callable[[], Any]) -> float:
-    """MB by which this process grows at most while a call runs.
+    """MB by which this process grows, at its peak, during a call.
 
-    Memory that was freed before goes back to the system first, or the call would fill it unseen. Libraries and graphs
-    of earlier calls are not counted.
+    Memory that was freed before is given back to the system first, because the call would reuse it unseen. Libraries
+    and graphs of earlier calls are not counted.
     """
     ctypes.CDLL(None).malloc_trim(0)
     with open("/proc/self/clear_refs", "w") as file:
-        file.write("5")  # the highest size so far becomes the present size
+        file.write("5")  # resets the peak to the present size
     before = highest()
     call()
     return highest() - before
 
 
 def highest() -> float:
-    """MB that this process had at most so far."""
+    """Peak memory of this process so far, in MB."""
     return 1.024e-3 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

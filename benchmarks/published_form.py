@@ -1,7 +1,7 @@
-"""The sparse GP step as its formulas are published: what this project's form is measured against.
+"""A step of the sparse GP as its formulas are published, with which this project's form is compared.
 
-A loop over channels, explicit inverses and one (m, m) matrix Lambda_i for each datum. With P = (K_mm + jitter I)^-1 and
-c = N/b, for one channel with encoder means y and variances s2:
+It loops over channels, has explicit inverses, and one (m, m) matrix Lambda_i for each datum. With P = (K_mm + jitter
+I)^-1 and c = N/b, for one channel with encoder means y and variances s2:
 
     Sigma = K_mm + c K_mb diag(1/s2) K_bm              S = (Sigma + jitter I)^-1
     mean  = c K_bm S K_mb (y/s2)                       variance = k_bb - diag(K_bm P K_mb) + diag(K_bm S K_mb)
@@ -9,9 +9,9 @@ c = N/b, for one channel with encoder means y and variances s2:
     L_H   = sum_i [log N(y_i | k_i P mu, s2_i) - (k~_ii + tr(A Lambda_i)) / (2 s2_i)] - (b/N) KL
     KL    = (log|K_mm| - log|A| - m + tr(P A) + mu^T P mu) / 2
 
-with Lambda_i = P k_i k_i^T P. The regulariser is the cross entropy minus L_H, as eq. 10 has it. For tests and
-benchmarks alone: nothing here is fast or careful. Kernel matrices are made once for each channel; the original program
-makes them twice.
+with Lambda_i = P k_i k_i^T P. The regulariser is the cross entropy minus L_H, as in eq. 10. This is for tests and
+benchmarks only, neither fast nor numerically careful. Kernel matrices are computed once per channel; the original
+program computes them twice.
 """
 
 from typing import NamedTuple
@@ -23,7 +23,7 @@ from svgp_vae_tf.kernels import Kernel
 
 
 class Channel(NamedTuple):
-    """What one channel of a batch gives."""
+    """Posterior and regulariser of one channel of a batch."""
 
     mean: tf.Tensor
     """Posterior mean at the batch, shape (b,)."""
@@ -47,10 +47,10 @@ def step(
     Args:
         kernel: shared by all channels.
         inducing: inducing points, (m, D).
-        features: of the batch, (b, D).
+        features: features of the batch, (b, D).
         mean: encoder means, (b, L).
         variance: encoder variances, (b, L).
-        num_data: N.
+        num_data: number of data N.
         jitter: added to the diagonals of K_mm, Sigma and A.
 
     Returns:
@@ -58,7 +58,7 @@ def step(
     """
     scale = num_data / features.shape[0]
 
-    @tf.function  # traced once instead of L times
+    @tf.function  # traced once rather than L times
     def channel(y: tf.Tensor, s2: tf.Tensor) -> Channel:
         matrices = kernel.matrix(inducing, inducing), kernel.matrix(features, inducing), kernel.diagonal(features)
         return _channel(*matrices, y, s2, scale, jitter)
@@ -93,7 +93,7 @@ def _posterior(
 def _data_term(
     kbm: tf.Tensor, k_diagonal: tf.Tensor, p: tf.Tensor, y: tf.Tensor, s2: tf.Tensor, mu: tf.Tensor, a: tf.Tensor
 ) -> tf.Tensor:
-    """The sum over data of eq. 7, with a (b, m, m) tensor of all Lambda_i."""
+    """The sum over data in eq. 7, from a (b, m, m) tensor of all Lambda_i."""
     f_mean = tf.linalg.matvec(kbm @ p, mu)
     k_tilde = k_diagonal - tf.linalg.diag_part(kbm @ p @ tf.transpose(kbm))
     outer = kbm[:, :, tf.newaxis] @ kbm[:, tf.newaxis, :]

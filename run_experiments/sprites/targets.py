@@ -1,4 +1,7 @@
-"""Runs on sprites: Figure 8 of the paper, and choices of the model compared in short runs."""
+"""Runs on sprites: Figure 8 of the paper, and choices of the model compared in short runs.
+
+`run_experiments.reproduce` is the command that makes them.
+"""
 
 import dataclasses
 import os
@@ -6,11 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import svgp_vae_tf as svgp
-from run_experiments.common import figures, run_folder
+from run_experiments.common import figures
+from run_experiments.common.target import Drawing, Target, read_history, read_metrics, read_settings
 from run_experiments.sprites import experiment as sprites
 from run_experiments.sprites import generation as sprites_generation
 from run_experiments.sprites.settings import Settings
-from svgp_vae_tf import callbacks
 
 SMOKE: dict[str, Any] = {
     "epochs": 2, "evaluate_every": 1, "characters": 6, "train_characters": 4, "poses_per_character": 24,
@@ -31,13 +34,13 @@ CHOICES: dict[str, dict[str, Any]] = {
     "two_inducing_points_per_pose": {"inducing_per_pose": 2},
     "style_of_32": {"style_size": 32},
 }
-"""What differs from `SHORT`, one thing at a time."""
+"""The settings that each run changes in `SHORT`."""
 CONTEXTS = (("random", 1), ("random", 4), ("random", 16), ("random", 36), ("first", 36))
-"""Which frames of a character are shown, and how many."""
+"""Which frames of a character are its context, and how many."""
 
 
 def figure8_runs(source: dict[str, Any], seeds: Sequence[int], runs_dir: str) -> dict[str, Settings]:
-    """The characters that the project draws itself, in a short run; at the paper's size those of ``data``, if given."""
+    """A short run on characters drawn by the project and, if ``source`` has data, one of the paper's size on those."""
     runs = {"sprites_drawn": Settings(seed=seeds[0])}
     if source.get("data") is not None:
         ten: dict[str, Any] = {"characters_per_batch": 10, "final_characters_per_batch": 10}
@@ -45,24 +48,24 @@ def figure8_runs(source: dict[str, Any], seeds: Sequence[int], runs_dir: str) ->
     return runs
 
 
-def figure8(names: list[str], runs_dir: str) -> tuple[Any, dict[str, Any]]:
-    """Frames of unseen characters above what a run generates, and the errors of all runs.
+def figure8(names: list[str], runs_dir: str) -> Drawing:
+    """Frames of unseen characters above the generated ones, and the errors of all runs.
 
-    The art of sprite sheets has licences of its own: where there are characters that the project draws, the picture
-    shows these alone. Each run's own folder has its picture.
+    The art of sprite sheets has licences of its own, so the picture shows characters drawn by the project if a run has
+    them. The folder of each run has a picture of its own characters.
     """
     rows: dict[str, Any] = {}
     table, curves = {}, {}
     for name in names:
         folder = os.path.join(runs_dir, name)
-        settings = _settings_of(folder)
-        metrics = run_folder.read_json(os.path.join(folder, "metrics.json"))
+        settings = read_settings(Settings, name, runs_dir)
+        metrics = read_metrics(name, runs_dir)
         if settings.data is None or not rows:
             model = svgp.load_model(os.path.join(folder, "model.keras"))
             some = next(sprites.unseen(settings, sprites.load_data(settings, folder)))
             rows = sprites_generation.rows_of_characters(model, some)
         table[name] = {key: metrics.get(key) for key in MEASURES}
-        curves[name] = _by_epoch(folder)
+        curves[name] = _by_epoch(name, runs_dir)
     return figures.image_rows(rows), {
         "table": table,
         "by_epoch": curves,
@@ -70,35 +73,32 @@ def figure8(names: list[str], runs_dir: str) -> tuple[Any, dict[str, Any]]:
     }
 
 
-def _settings_of(folder: str) -> Settings:
-    return Settings(**run_folder.EARLIER | run_folder.read_json(os.path.join(folder, "config.json"))["settings"])
-
-
-def _by_epoch(folder: str) -> list[dict[str, float]]:
+def _by_epoch(name: str, runs_dir: str) -> list[dict[str, float]]:
     """The errors of a run at each of its evaluations."""
-    history = callbacks.read_history(os.path.join(folder, "history.csv"))
-    names = ("epoch", "test_mse_sampled", "test_mse_mean")
-    return [{key: row[key] for key in names} for row in history if "test_mse_mean" in row]
+    columns = ("epoch", "test_mse_sampled", "test_mse_mean")
+    history = read_history(name, runs_dir)
+    return [{column: row[column] for column in columns} for row in history if "test_mse_mean" in row]
 
 
 def choices_runs(source: dict[str, Any], seeds: Sequence[int], runs_dir: str) -> dict[str, Settings]:
-    """Short runs on characters that the project draws, each with one other choice."""
+    """Short runs on characters drawn by the project, each with one setting changed."""
     return {name: dataclasses.replace(SHORT, **choice, seed=seeds[0]) for name, choice in CHOICES.items()}
 
 
-def choices(names: list[str], runs_dir: str) -> tuple[Any, dict[str, Any]]:
-    """Errors on characters never seen, during training, and with other contexts."""
-    curves = {name: _by_epoch(os.path.join(runs_dir, name)) for name in names}
+def choices(names: list[str], runs_dir: str) -> Drawing:
+    """Errors on characters never seen, during training and with other contexts."""
+    curves = {name: _by_epoch(name, runs_dir) for name in names}
     points = {name: [(row["epoch"], row["test_mse_sampled"]) for row in rows] for name, rows in curves.items()}
     lines = {name.replace("_", " "): [(x, y, f"{y:.4f}") for x, y in found] for name, found in points.items()}
     figure = figures.labelled_points(lines, "epoch", "MSE of unseen characters, sampled latents")
-    contexts = _by_context(os.path.join(runs_dir, names[0]))
+    contexts = _by_context(names[0], runs_dir)
     return figure, {"by_epoch": curves, "by_context": contexts, "mse_definition": sprites_generation.MSE_DEFINITION}
 
 
-def _by_context(folder: str) -> list[dict[str, Any]]:
-    """Errors of a run's model when other frames of a character are shown."""
-    settings = _settings_of(folder)
+def _by_context(name: str, runs_dir: str) -> list[dict[str, Any]]:
+    """Errors of a run's model with other frames of each character as its context."""
+    folder = os.path.join(runs_dir, name)
+    settings = read_settings(Settings, name, runs_dir)
     model, characters = svgp.load_model(os.path.join(folder, "model.keras")), sprites.load_data(settings, folder)
     found = []
     for choice, count in CONTEXTS:
@@ -110,6 +110,7 @@ def _by_context(folder: str) -> list[dict[str, Any]]:
     return found
 
 
-RUNS = {"figure8": figure8_runs, "sprites_choices": choices_runs}
-DRAW = {"figure8": figure8, "sprites_choices": choices}
-FOLDERS = {target: target for target in RUNS}
+TARGETS = {
+    "figure8": Target(figure8_runs, figure8, "figure8"),
+    "sprites_choices": Target(choices_runs, choices, "sprites_choices"),
+}

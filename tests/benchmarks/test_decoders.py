@@ -1,4 +1,4 @@
-"""Decoders with up-sampling convolutions beside the same with two layers each."""
+"""Decoders with up-sampling convolutions are the same as those with two layers each."""
 
 import keras
 import numpy as np

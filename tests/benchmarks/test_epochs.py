@@ -1,4 +1,4 @@
-"""Shares of an epoch: every part runs, and parts add up to the whole."""
+"""Shares of an epoch: every part runs, and the parts add up to the whole."""
 
 import pytest
 
@@ -34,5 +34,5 @@ def test_steps_per_execution_are_compared_within_fit(experiment, monkeypatch, tm
     report = {"rows": [whole], "steps_per_execution": {"digits": rows}, "made_by": {"commit": "abc", "processors": 2}}
     run_folder.write_json(str(tmp_path / "epochs.json"), report)
     text = tables.tables(str(tmp_path))
-    assert "| digits | 1.5 | 2.00 | 3,000 | 1.0 | 96 % | 2 % | 1 % | 1 % |" in text
+    assert "| digits | 1.5 | 2.00 | 3,000 | 1.0 | 96% | 2% | 1% | 1% |" in text
     assert "| digits | 2 |" in text

@@ -1,4 +1,4 @@
-"""What the benchmarks' small tools do; no test looks at a time."""
+"""The tools that benchmarks share: rounds, exponents, memory, processes and tables. No test asserts a time."""
 
 import os
 
@@ -61,7 +61,8 @@ def test_tables_come_from_the_results_that_are_there(tmp_path):
     measured["time_ratio_with_onednn"] = 17.0
     made_by = {"commit": "abc", "processors": 2}
     run_folder.write_json(str(tmp_path / "gp_forms.json"), {"rows": [skipped, measured], "made_by": made_by})
-    text = markdown.fill(f"before\n{markdown.BEGIN}\nold\n{markdown.END}\nafter", tables.tables(str(tmp_path)))
+    page = "before\n<!-- results -->\nold\n<!-- /results -->\nafter"
+    text = markdown.fill(page, tables.tables(str(tmp_path)))
     assert text.startswith("before\n") and text.endswith("\nafter") and "old" not in text
     assert "| 64 | 16 | 2 | 2.0 | 7 GB |" in text
     assert "31" in text and "22" in text and "17 times at b = 64" in text

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from benchmarks import published_form
 from svgp_vae_tf.kernels import Linear, Periodic
+from svgp_vae_tf.priors import LatentData
 from svgp_vae_tf.priors.sparse import SparseGP
 
 BATCH, NUM_LATENTS, NUM_DATA = 12, 3, 40
@@ -30,7 +31,7 @@ def both_forms(prior: SparseGP) -> list[list[tf.Tensor]]:
                 points = prior.inducing_points
                 outputs = published_form.step(prior.kernel, points, FEATURES, MEAN, VARIANCE, NUM_DATA, jitter=0.0)
             else:
-                q = prior(FEATURES, MEAN, VARIANCE)
+                q = prior(LatentData(FEATURES, MEAN, VARIANCE))
                 outputs = (q.mean, q.variance, BATCH * q.kl)
             loss = tf.reduce_sum(tf.sin(outputs[0]) * tf.sqrt(outputs[1])) + outputs[2]
         sources = [FEATURES, MEAN, VARIANCE, *(variable.value for variable in prior.trainable_variables)]
@@ -51,5 +52,5 @@ def test_the_published_bound_is_the_kl_of_the_inducing_values():
     _, _, regulariser = published_form.step(
         prior.kernel, prior.inducing_points, FEATURES, MEAN, VARIANCE, NUM_DATA, jitter=0.0
     )
-    kl = NUM_DATA * prior(FEATURES, MEAN, VARIANCE).kl
+    kl = NUM_DATA * prior(LatentData(FEATURES, MEAN, VARIANCE)).kl
     np.testing.assert_allclose(regulariser, BATCH / NUM_DATA * kl, rtol=1e-9)

@@ -1,4 +1,4 @@
-"""Settings of TensorFlow: each is measured in processes of its own."""
+"""TensorFlow's settings: each kind is measured in separate processes."""
 
 import pytest
 

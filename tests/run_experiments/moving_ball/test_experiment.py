@@ -13,7 +13,7 @@ import pytest
 
 import svgp_vae_tf as svgp
 from data_generators import moving_ball as data
-from run_experiments import demo, reproduce
+from run_experiments import demo
 from run_experiments.common import run_folder
 from run_experiments.moving_ball import bound_bias
 from run_experiments.moving_ball import experiment as moving_ball
@@ -176,30 +176,6 @@ def weights(folder: str) -> dict[str, np.ndarray]:
     with h5py.File(os.path.join(folder, "checkpoint.weights.h5")) as file:
         file.visititems(lambda name, item: values.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
     return values
-
-
-def test_every_figure_is_drawn_from_short_runs(tmp_path, monkeypatch):
-    small = {"steps": 2, "steps_per_epoch": 1, "num_test_videos": 4, "batch_size": 2}
-    monkeypatch.setattr(reproduce, "SMOKE", small)
-    monkeypatch.setattr(
-        reproduce, "BALL_RUNS", {name: dict(list(runs.items())[-2:]) for name, runs in reproduce.BALL_RUNS.items()}
-    )
-    for target in reproduce.BALL_RUNS:
-        path = reproduce.reproduce(target, "smoke", str(tmp_path / "runs"), str(tmp_path / "results"))
-        assert os.path.getsize(path) > 1000
-        report = run_folder.read_json(path.replace(".png", ".json"))
-        assert report["target"] == target and len(report["runs"]) == 2
-        assert all("commit" in run["sessions"][0] for run in report["runs"].values())
-
-
-def test_a_figure_without_runs_says_so(tmp_path):
-    with pytest.raises(run_folder.RunFolderError, match="no run of figure3 has finished"):
-        reproduce.reproduce("figure3", "full", str(tmp_path / "runs"), str(tmp_path / "results"), training=False)
-
-
-def test_spacing_measures_the_worst_gap():
-    assert reproduce.spacing(np.array([0.0, 1.0, 2.0]))["max_deviation"] == pytest.approx(0.0)
-    assert reproduce.spacing(np.array([3.0, 0.0, 1.0]))["max_deviation"] == pytest.approx(1 / 3)
 
 
 def test_the_demo_compares_three_models(tmp_path, monkeypatch):

@@ -83,8 +83,8 @@ def test_targets_report_what_runs_left(target, name, finished, tmp_path):
     assert report["by_epoch"][name][-1]["test_mse_sampled"] == pytest.approx(metrics["test_mse_sampled"], rel=1e-5)
     assert report["other_settings"] == [name]
     assert set(report["missing"]) == set(reproduce.runs_of(target, "full", "", {}, [0])) - {name}
-    table = {"figure8": report_sprites.unseen_characters, "sprites_choices": report_sprites.sprites_choices}[target]
-    assert f"{metrics['test_mse_mean']:.4f}" in table(results)
+    section = {"figure8": report_sprites.UNSEEN, "sprites_choices": report_sprites.CHOICES}[target]
+    assert f"{metrics['test_mse_mean']:.4f}" in section.render(results)
 
 
 @pytest.mark.slow
