@@ -21,7 +21,7 @@ class Likelihood(keras.layers.Layer):
         self.built = True
 
     def log_prob(self, outputs: tf.Tensor, observations: tf.Tensor) -> tf.Tensor:
-        """``log p(y | outputs)`` elementwise; arguments and result have the same shape, and outputs' type."""
+        """``log p(y | outputs)`` elementwise; arguments and result have the same shape."""
         raise NotImplementedError
 
     def per_example(self, outputs: tf.Tensor, observations: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -88,14 +88,14 @@ class GECO(Objective):
 
         loss = c + kl / lambda        C <- decay C + (1 - decay) mean(c)        log lambda <- log lambda + C
 
-    The loss is the Lagrangian kl + lambda c, divided by lambda so that it cannot overflow. With K values per example
-    and
+    The loss is the Lagrangian kl + lambda c, divided by lambda so that it cannot overflow. At
 
         lambda = K / (2 tolerance)
 
-    it is proportional to the negative ELBO of Gaussian noise whose variance is the tolerance. This is the default
-    initial value and upper bound of lambda: until the tolerance is reached, training is that of an ordinary ELBO, and
-    then lambda falls and the KL term gains weight (docs/rotated_mnist.md).
+    with K values per example it is, up to a constant, proportional to the negative ELBO of Gaussian noise whose
+    variance is the tolerance. This is the default of the initial value and of the upper bound: until the tolerance is
+    reached, training is that of an ordinary ELBO; then lambda falls and the KL term gains weight
+    (docs/rotated_mnist.md).
 
     Source: Rezende and Viola (2018), "Taming VAEs".
 

@@ -2,6 +2,7 @@
 
 import glob
 import os
+import sys
 
 import keras
 import numpy as np
@@ -137,6 +138,16 @@ def test_tensorboard_shows_numbers_and_pictures_at_their_steps(model, tmp_path):
     assert set(scalars["weight_sum"]) == {2, 4, 6, 8}
     assert set(images) == {"picture"} and set(images["picture"]) == {4, 8}
     np.testing.assert_array_equal(images["picture"][8], callbacks.figure_to_image(picture(model)["picture"]))
+
+
+def test_matplotlib_is_needed_for_pictures_only(model, tmp_path, monkeypatch):
+    drawn = picture(model)["picture"]
+    for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
+        monkeypatch.setitem(sys.modules, name, None)  # as if it were not installed
+    train(model, 1, callbacks.TensorBoardMonitor(str(tmp_path), lambda model: {}))
+    assert "loss" in read_events(str(tmp_path))[0]
+    with pytest.raises(ImportError):
+        callbacks.figure_to_image(drawn)
 
 
 def test_pixels_of_a_figure(model):

@@ -1,4 +1,4 @@
-"""Where inducing points start."""
+"""Initial inducing points."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def test_k_means_counts_distinct_rows(m):
 
 
 def test_k_means_moves_centres_that_lost_their_rows():
-    """The third centre serves no row, so it must take the worst served one, 5."""
+    """The third centre has no row, so it must move to the row furthest from its centre, 5."""
     rows = np.array([[0.0], [1.0], [5.0], [20.0]])
     labels = inducing._nonempty_labels(rows, np.array([[0.5], [20.0], [100.0]]))
     np.testing.assert_array_equal(labels, [0, 0, 2, 1])
@@ -99,7 +99,7 @@ def test_grid_refuses_bad_arguments(arguments, message):
 
 
 def _naive_greedy(rows, m, covariance):
-    """Explicit conditional variances of all rows given those taken."""
+    """The same selection from explicit conditional variances of all rows given those selected."""
     taken: list[int] = []
     for _ in range(m):
         cross = covariance[:, taken]

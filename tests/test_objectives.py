@@ -92,7 +92,7 @@ def test_the_multiplier_and_the_average_are_weights_that_are_saved():
 
 
 def test_it_starts_as_the_elbo_with_noise_variance_at_the_tolerance_and_goes_no_higher():
-    """K / (2 s2) mse + kl is the negative Gaussian ELBO but for a constant; here divided by the multiplier."""
+    """K / (2 s2) mse + kl is the negative Gaussian ELBO up to a constant; here divided by the multiplier."""
     objective, multiplier = GECO(0.02), 8 / (2 * 0.02)
     for _ in range(3):
         np.testing.assert_allclose(objective(terms_of(0.12)), [0.09 + 2.0 / multiplier, 0.11 + 4.0 / multiplier], 1e-5)

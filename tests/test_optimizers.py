@@ -1,4 +1,4 @@
-"""SOAP against a loop in NumPy, and as Keras keeps it; learning rates in steps."""
+"""SOAP against a loop in NumPy and with Keras' saving, dtypes and accumulation; piecewise constant rates."""
 
 import keras
 import numpy as np

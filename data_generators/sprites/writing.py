@@ -42,7 +42,7 @@ def split(
         raise SpriteError(f"training and test need at least one character each, got {num_train} and {num_test}")
     if num_train + num_test > num_characters:
         requested = f"{num_train} for training and {num_test} for test"
-        raise SpriteError(f"there are {num_characters} characters, fewer than requested: {requested}")
+        raise SpriteError(f"there are {num_characters} characters, fewer than asked for: {requested}")
     order = np.random.RandomState(seed).permutation(num_characters)
     return order[:num_train], order[num_train : num_train + num_test]
 

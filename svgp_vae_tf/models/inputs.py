@@ -83,7 +83,7 @@ class InputGate:
     def batches(self, data: Any) -> Any:
         """A container of batches, each of which is checked as it passes; others than those named above as they are."""
         if isinstance(data, tf.data.Dataset):
-            self._model.ensure_batches(observations_spec(data).shape)
+            self._ensure_batches(observations_spec(data).shape)
             if data.cardinality() == 0:
                 raise DataError(NO_BATCH)
             return data.map(self._check_in_graph).prefetch(1)
@@ -168,7 +168,7 @@ class InputGate:
         if isinstance(data, tf.data.Dataset):
             if data.cardinality() == tf.data.INFINITE_CARDINALITY:
                 raise DataError("the data set never ends, as after repeat(): give each datum once")
-            self._model.ensure_batches(observations_spec(data).shape)
+            self._ensure_batches(observations_spec(data).shape)
             return data
         if isinstance(data, keras.utils.PyDataset):
             if data.num_batches is None:
@@ -199,6 +199,13 @@ class InputGate:
             yield Chunk(tree.map_structure(lambda a, part=part: a[part], aux), own, np.arange(count)[part])
 
     # ---- shared ----
+
+    def _ensure_batches(self, shape: tuple[int | None, ...]) -> None:
+        """Build the model for observations of a data set's spec, which must be of batches."""
+        model = self._model
+        if model.built and len(shape) < model.batch_rank + len(model.observation_shape):
+            raise DataError("the data set gives single examples, not batches: call .batch(...) on it")
+        model.ensure_built(shape)
 
     @property
     def _names(self) -> Any:

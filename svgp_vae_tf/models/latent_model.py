@@ -108,7 +108,7 @@ class LatentModel(keras.Model):
         """
         if self.encoder is None:
             return LatentData(features, None, None)
-        event = self._observation_shape if self.built else tuple(observations.shape[self.batch_rank :])
+        event = self.observation_shape if self.built else tuple(observations.shape[self.batch_rank :])
         flat = self.network_inputs(tf.reshape(observations, [-1, *event]), features)
         leading = tf.unstack(tf.shape(observations)[: self.batch_rank])
         outputs = tf.reshape(self.encoder(flat, training=training), [*leading, 2 * self.num_latents])
@@ -322,15 +322,15 @@ class LatentModel(keras.Model):
         event = tuple(observations_shape[self.batch_rank :])
         if not self.built:
             self.num_latents = networks.build(self.encoder, self.decoder, self.prior, event)
-            self._observation_shape = event
+            self.observation_shape = event
             self.built = True
-        expected = self._observation_shape
+        expected = self.observation_shape
         if None not in event and None not in expected and event != expected:
             raise DataError(f"observations have shape {event} each, but the encoder takes {expected}")
 
     def get_build_config(self) -> dict[str, Any] | None:
         """The shape of single observations."""
-        return {"observation_shape": list(self._observation_shape)} if self.built else None
+        return {"observation_shape": list(self.observation_shape)} if self.built else None
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Build for the saved shape of observations."""

@@ -46,7 +46,7 @@ def test_a_group_without_context_is_named():
         ({"group": np.zeros(N, complex)}, "numbers or text"),
         ({"group": np.array(["a", None] * N, object)[:N]}, "are some missing"),
         ({"group": np.array(["a", np.nan] * N, object)[:N]}, "are some missing"),
-        ({"pose": 1.0}, "of one length"),
+        ({"pose": 1.0}, "have one length"),
     ],
 )
 def test_ids_that_cannot_be_told_apart_get_one_line(change, message):

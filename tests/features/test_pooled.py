@@ -76,7 +76,7 @@ def test_training_conditioning_and_saving(tmp_path):
     _, style = trained.auxiliary.pool(context, np.zeros(3))
     question = {"pose": asked, "style": np.repeat(style, POSES, axis=0)}
     streamed = trained.predict(question, verbose=0)
-    trained.condition(aux, images, batch_size=3)  # in chunks that part groups
+    trained.condition(aux, images, batch_size=3)  # in chunks that split groups
     np.testing.assert_allclose(trained.predict(question, verbose=0), streamed, rtol=1e-4)
     trained.save(tmp_path / "model.keras")
     loaded = svgp.load_model(tmp_path / "model.keras")

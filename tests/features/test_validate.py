@@ -14,7 +14,7 @@ TABLE = np.zeros((3, 2))
 
 
 class Unused(keras.layers.Layer):
-    """A layer that must not run but to find its shape."""
+    """A layer that fails when it runs on data; Keras may still infer its output shape."""
 
     def call(self, inputs):
         if tf.executing_eagerly():

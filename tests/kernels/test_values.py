@@ -22,7 +22,7 @@ close = np.testing.assert_allclose
 
 
 def public_kernels() -> set[type]:
-    """All kernels that a user can make, found by looking."""
+    """All public kernel classes, found by inspection."""
     values = {value for name, value in vars(kernels).items() if isinstance(value, type) and name[0] != "_"}
     return {value for value in values if issubclass(value, Kernel)} - {Kernel}
 

@@ -28,7 +28,7 @@ def test_data_set_and_picture(tmp_path):
     [
         ({}, "nothing to do: give --output=FOLDER, --contact_sheet=FILE.png or both"),
         ({"output": "x", "sheets": "none"}, "none/body/0.png is missing"),
-        ({"output": "x", "characters": 2000}, "there are 1296 characters, fewer than requested"),
+        ({"output": "x", "characters": 2000}, "there are 1296 characters, fewer than asked for"),
         ({"output": "x", "characters": 20}, "--train_characters=1000 leaves none of the 20 characters"),
         ({"contact_sheet": "none/contact.png"}, "No such file"),
     ],

@@ -29,8 +29,8 @@ def test_smaller_splits_begin_as_the_published_one():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((10, 10), "there are 10 characters, fewer than requested: 10 for training and 1 for test"),
-        ((10, 8, 0, 3), "there are 10 characters, fewer than requested: 8 for training and 3 for test"),
+        ((10, 10), "there are 10 characters, fewer than asked for: 10 for training and 1 for test"),
+        ((10, 8, 0, 3), "there are 10 characters, fewer than asked for: 8 for training and 3 for test"),
         ((10, 0), "training and test need at least one character each, got 0 and 10"),
         ((10, 8, 0, -2), "training and test need at least one character each, got 8 and -2"),
     ],
