@@ -284,12 +284,7 @@ class NamedKernel(TFPKernel):
     ) -> None:
         self._arguments = arguments
         positive = {name: value for name, value in arguments.items() if value is not None}
-<<<<<<< HEAD
-        ard = np.ndim(positive.get("length_scale", 0.0)) == 1
-        scales = positive.pop("length_scale") if ard else None
-=======
         scales = positive.pop("length_scale") if np.ndim(positive.get("length_scale", 0.0)) == 1 else None
->>>>>>> lib
         super().__init__(class_name, positive=positive, constants=constants, scales=scales, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
