@@ -65,6 +65,7 @@ class InputGate:
             raise DataError(MISSING)
         model = self._model
         aux, observations = self._arrays(x, y, num_data)
+        model.likelihood.validate_observations(observations)
         checks.check_resolution(aux, model.batch_rank, model.auxiliary.allow_near_duplicates)
         model.auxiliary.validate_batches(aux)
         model.ensure_built(observations.shape)
@@ -88,20 +89,26 @@ class InputGate:
                 raise DataError(NO_BATCH)
             return data.map(self._check_in_graph).prefetch(1)
         if isinstance(data, keras.utils.PyDataset):
-            return _CheckedBatches(data, self._checked)
-        return map(self._checked, data) if isinstance(data, Iterator) else data
+            return _CheckedBatches(data, self._check_for_training)
+        return map(self._check_for_training, data) if isinstance(data, Iterator) else data
 
     def _check_in_graph(self, *batch: Any) -> Any:
         def check(*arrays: np.ndarray) -> bool:
-            self._checked(tree.pack_sequence_as(batch, list(arrays)))
+            self._check_for_training(tree.pack_sequence_as(batch, list(arrays)))
             return True
 
         passed = tf.numpy_function(check, tree.flatten(batch), tf.bool, stateful=False)
         with tf.control_dependencies([passed]):
             return tree.map_structure(tf.identity, batch)
 
-    def _checked(self, batch: Any) -> Any:
-        """The batch, once it has been checked.
+    def _check_for_training(self, batch: Any) -> Any:
+        """The batch, once it has been checked, the likelihood of its observations as well."""
+        _, observations = self._check(batch)
+        self._model.likelihood.validate_observations(np.asarray(observations))
+        return batch
+
+    def _check(self, batch: Any) -> tuple[Any, Any]:
+        """Auxiliary data and observations of a batch, as checked NumPy arrays.
 
         Raises:
             DataError: for data that cannot be used.
@@ -111,9 +118,9 @@ class InputGate:
             raise DataError("a batch needs auxiliary data and observations: (aux, observations)")
         if weights is not None:
             raise DataError(NO_WEIGHTS)
-        _, observations = self._arrays(aux, observations)
+        aux, observations = self._arrays(aux, observations)
         self._model.ensure_built(observations.shape)
-        return batch
+        return aux, observations
 
     def feature_shape(self, aux: Any) -> tuple[int | None, ...]:
         """The shape that the features of checked arrays will have, without computing them.
@@ -153,11 +160,10 @@ class InputGate:
             raise DataError("a data set gives its own observations: leave out the other argument")
         start = 0
         for batch in self._finite(aux):
-            aux_part, observations_part, _ = keras.utils.unpack_x_y_sample_weight(self._checked(batch))
-            observations_part = tf.convert_to_tensor(observations_part)
+            aux_part, observations_part = self._check(batch)
             rows = np.arange(start, start + len(observations_part))
             start += len(rows)
-            yield Chunk(checks.from_frame(aux_part, self._names), observations_part, rows)
+            yield Chunk(aux_part, tf.constant(observations_part), rows)
 
     def _finite(self, data: Any) -> Iterable[Any]:
         """The batches of a container that ends.
@@ -217,8 +223,6 @@ class InputGate:
         aux = checks.from_frame(aux, self._names)
         observations = checks.from_frame(observations)
         aux, observations = checks.check_arrays(aux, observations, model.batch_rank, num_data, model.auxiliary.ids)
-        if observations is not None:
-            model.likelihood.validate_observations(observations)
         model.auxiliary.validate(aux, model.batch_rank)
         return aux, observations
 

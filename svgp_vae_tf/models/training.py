@@ -21,6 +21,8 @@ def fit(model: Any, keras_fit: Callable[..., Any], x: Any, y: Any, kwargs: dict[
     inputs.refuse_weights(kwargs)
     x, y = model.inputs_gate.training(x, y, None if kwargs.get("validation_split") else model.prior.num_data)
     kwargs = model.inputs_gate.validation(kwargs)
+    if isinstance(x, tf.data.Dataset):
+        kwargs = {"shuffle": False, **kwargs}  # Keras' default makes it warn that it cannot
     model.before_training(x, y)
     model.conditioning.clear()
     try:
