@@ -1,5 +1,6 @@
 """The documentation is true: its Python blocks run, its links lead somewhere."""
 
+import importlib
 import pathlib
 import re
 
@@ -8,6 +9,18 @@ import pytest
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 WRITTEN = [*PAGES, ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
+
+MODULES = [
+    "kernels",
+    "features",
+    "models",
+    "likelihoods",
+    "objectives",
+    "optimizers",
+    "layers",
+    "inducing",
+    "callbacks",
+]
 
 
 def relative(path: pathlib.Path) -> str:
@@ -54,3 +67,12 @@ def test_every_page_can_be_reached_from_the_index(path):
         links = re.findall(r"\]\(([^)\s#]+)[^)]*\)", page.read_text())
         waiting += [page.parent / link for link in links if not link.startswith("http")]
     assert path in reached, f"no link leads to {relative(path)}"
+
+
+@pytest.mark.parametrize("name", ["svgp_vae_tf", *(f"svgp_vae_tf.{module}" for module in MODULES)])
+def test_every_public_name_is_in_the_api_index(name):
+    module = importlib.import_module(name)
+    own = [key for key, value in vars(module).items() if key[0] != "_" and getattr(value, "__module__", "") == name]
+    named = set(re.findall(r"\w+", (ROOT / "docs" / "api" / "index.md").read_text()))
+    aliases = {"auxiliary", "groups", "networks"}  # earlier names of modules
+    assert not set(getattr(module, "__all__", own)) - named - aliases
