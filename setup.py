@@ -1,4 +1,4 @@
-"""Packaging; the versions that are tested together stand in requirements.txt."""
+"""Packaging. These are the ranges that should work; requirements.txt pins the versions that are tested together."""
 
 import re
 from pathlib import Path
@@ -7,6 +7,9 @@ from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (HERE / "svgp_vae_tf" / "__init__.py").read_text())[1]
+
+PLOTS = ["matplotlib>=3.9"]
+EXPERIMENTS = [*PLOTS, "absl-py>=2.1", "mlxtend>=0.23", "scikit-learn>=1.5", "tensorboard>=2.21,<2.22"]
 
 setup(
     name="svgp_vae_tf",
@@ -17,23 +20,24 @@ setup(
     license="MIT",
     packages=find_packages(include=["svgp_vae_tf*", "data_generators*", "run_experiments*"]),
     package_data={"svgp_vae_tf": ["py.typed"]},
-    python_requires=">=3.11,<3.12",
+    # the narrowest of the libraries below is Keras 3.15, which needs 3.11; TensorFlow 2.21 has wheels up to 3.13
+    python_requires=">=3.11,<3.14",
     install_requires=[
-        "absl-py>=2.1",
         "keras>=3.15,<3.16",
-        "matplotlib>=3.9",
-        "mlxtend>=0.23",
         "numpy>=2.0",
-        "scikit-learn>=1.5",
         "scipy>=1.14",
-        "tensorboard>=2.21,<2.22",
+        # TensorFlow Probability imports distutils, which Python 3.12 no longer has and setuptools provides
+        'setuptools>=65; python_version >= "3.12"',
         "tensorflow>=2.21,<2.22",
         "tensorflow-probability==0.25.0",
         "tf-keras>=2.21,<2.22",
     ],
+    extras_require={"plots": PLOTS, "experiments": EXPERIMENTS},
     classifiers=[
         "License :: OSI Approved :: MIT License",
         "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],
 )
