@@ -41,6 +41,10 @@ class Likelihood(keras.layers.Layer):
     def validate_observations(self, observations: np.ndarray) -> None:
         """Raise DataError if the likelihood cannot have generated the observations, a NumPy array."""
 
+    def in_support(self, observations: tf.Tensor) -> tf.Tensor:
+        """False if `validate_observations` would raise: the same check for graphs, shape ()."""
+        return tf.constant(True)
+
     def mean(self, outputs: tf.Tensor) -> tf.Tensor:
         """``E[y | outputs]`` elementwise."""
         raise NotImplementedError
@@ -70,6 +74,10 @@ class Bernoulli(Likelihood):
                 f"observations range from {low:.4g} to {high:.4g}, but a Bernoulli likelihood takes values from 0 "
                 f"to 1: rescale them, or use likelihood='gaussian'"
             )
+
+    def in_support(self, observations: tf.Tensor) -> tf.Tensor:
+        """Whether all observations are from 0 to 1."""
+        return (tf.reduce_min(observations) >= 0) & (tf.reduce_max(observations) <= 1)
 
     def log_prob(self, outputs: tf.Tensor, observations: tf.Tensor) -> tf.Tensor:
         """See `Likelihood.log_prob`."""

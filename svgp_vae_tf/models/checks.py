@@ -115,6 +115,24 @@ def _numeric(name: str, value: Any, batch_rank: int) -> np.ndarray:
     return array
 
 
+def may_be_faulty(arrays: Sequence[tf.Tensor], batch_rank: int) -> tf.Tensor:
+    """Whether `check_arrays` may refuse a batch: a quick test for graphs, shape ().
+
+    Args:
+        arrays: auxiliary arrays and observations.
+        batch_rank: see `check_arrays`.
+    """
+    leading = [tf.shape(array)[:batch_rank] for array in arrays]
+    same_rank = all(len(array.shape) >= batch_rank for array in arrays)
+    faulty = tf.constant(not same_rank) | (tf.reduce_prod(leading[-1]) == 0)
+    for array, shape in zip(arrays, leading, strict=True):
+        if same_rank:
+            faulty |= tf.reduce_any(shape != leading[-1])
+        if array.dtype.is_floating:
+            faulty |= ~tf.math.is_finite(tf.reduce_sum(array))
+    return faulty
+
+
 def _sum_is_finite(array: np.ndarray) -> bool:
     """True only if all values are finite, in one quick pass; False if some are not, or their sum overflows."""
     with np.errstate(over="ignore", invalid="ignore"):

@@ -14,11 +14,11 @@ from keras import tree
 
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.models import checks
+from svgp_vae_tf.models.containers import NO_WEIGHTS, CheckedBatches, observations_spec
 
 CHUNK = 256
 """Default number of series, or points of one data set, that go through the networks at a time."""
 
-NO_WEIGHTS = "weights of data have no meaning for a Gaussian process; leave data out instead"
 NO_BATCH = "the data set holds no batch"
 MISSING = "observations are missing: call with x=aux, y=observations"
 
@@ -89,16 +89,25 @@ class InputGate:
                 raise DataError(NO_BATCH)
             return data.map(self._check_in_graph).prefetch(1)
         if isinstance(data, keras.utils.PyDataset):
-            return _CheckedBatches(data, self._check_for_training)
-        return map(self._check_for_training, data) if isinstance(data, Iterator) else data
+            return CheckedBatches(data, self._check_for_training)
+        return (self._check_for_training(batch) for batch in data) if isinstance(data, Iterator) else data
 
+    @tf.autograph.experimental.do_not_convert
     def _check_in_graph(self, *batch: Any) -> Any:
-        def check(*arrays: np.ndarray) -> bool:
-            self._check_for_training(tree.pack_sequence_as(batch, list(arrays)))
-            return True
+        """The batch; fails with the line that `_check_for_training` has for it. Python runs only if there is one."""
+        arrays = tree.flatten(batch)
 
-        passed = tf.numpy_function(check, tree.flatten(batch), tf.bool, stateful=False)
-        with tf.control_dependencies([passed]):
+        def line(*values: np.ndarray) -> str:
+            try:
+                self._check_for_training(tree.pack_sequence_as(batch, list(values)))
+            except DataError as error:
+                return str(error)
+            return ""
+
+        faulty = checks.may_be_faulty(arrays, self._model.batch_rank)
+        faulty |= ~self._model.likelihood.in_support(tree.flatten(batch[1])[0])
+        found = tf.cond(faulty, lambda: tf.numpy_function(line, arrays, tf.string), lambda: tf.constant(""))
+        with tf.control_dependencies([tf.debugging.Assert(tf.equal(found, ""), [found])]):
             return tree.map_structure(tf.identity, batch)
 
     def _check_for_training(self, batch: Any) -> Any:
@@ -227,30 +236,6 @@ class InputGate:
         return aux, observations
 
 
-class _CheckedBatches(keras.utils.PyDataset):
-    """Another `PyDataset`, whose batches are checked."""
-
-    def __init__(self, batches: keras.utils.PyDataset, check: Any) -> None:
-        super().__init__(batches.workers, batches.use_multiprocessing, batches.max_queue_size)
-        self._batches, self._check = batches, check
-
-    def __getitem__(self, index: int) -> Any:
-        return self._check(self._batches[index])
-
-    @property
-    def num_batches(self) -> int | None:
-        return self._batches.num_batches
-
-    def __len__(self) -> int:
-        return len(self._batches)
-
-    def on_epoch_begin(self) -> None:
-        self._batches.on_epoch_begin()
-
-    def on_epoch_end(self) -> None:
-        self._batches.on_epoch_end()
-
-
 def features(auxiliary: Any, prior: Any, aux: Any, batch_rank: int, training: bool) -> tf.Tensor:
     """`LatentModel.features`: compute them, and check that the prior can use them."""
     # not through `__call__`, which would wrap the one line of an error into several
@@ -274,20 +259,6 @@ def chunk_size(batch_size: int | None) -> int:
     if not isinstance(batch_size, int | np.integer) or batch_size < 1:
         raise ValueError(f"batch_size must be a whole number of at least 1, got {batch_size}")
     return int(batch_size)
-
-
-def observations_spec(dataset: tf.data.Dataset) -> tf.TensorSpec:
-    """The spec of the observations in a data set's batches.
-
-    Raises:
-        DataError: if it does not give pairs, or weights beside them.
-    """
-    spec = dataset.element_spec
-    if not isinstance(spec, tuple) or len(spec) < 2:
-        raise DataError("a data set must give pairs (aux, observations)")
-    if len(spec) > 2:
-        raise DataError(NO_WEIGHTS)
-    return tree.flatten(spec[1])[0]
 
 
 def refuse_weights(kwargs: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ import tensorflow as tf
 from svgp_vae_tf.distribution import sum_over_replicas
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.models import inputs
+from svgp_vae_tf.models.containers import NO_WEIGHTS
 from svgp_vae_tf.models.translation import one_line_errors
 
 NOT_FINITE = "the loss is not finite: look for NaN in the data or lower the learning rate"
@@ -99,5 +100,5 @@ def unpack(data: Any) -> tuple[Any, tf.Tensor]:
     if observations is None:
         raise DataError("a batch needs auxiliary data and observations: (aux, observations)")
     if sample_weight is not None:
-        raise DataError(inputs.NO_WEIGHTS)
+        raise DataError(NO_WEIGHTS)
     return aux, tf.convert_to_tensor(observations)

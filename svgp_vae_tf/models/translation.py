@@ -46,7 +46,8 @@ def translate_graph_errors() -> Iterator[None]:
         yield
     except tf.errors.InvalidArgumentError as error:
         failed = re.search(
-            r"DataError: ([^\n]+)|assertion failed: \[([^\]]+)\]|(the loss is not finite[^\n]*?) : Tensor", str(error)
+            r"DataError: ([^\n]+)|assertion failed: \[(.+?)\](?:\n|$| \[)|(the loss is not finite[^\n]*?) : Tensor",
+            str(error),
         )
         if failed is None:
             raise
