@@ -78,15 +78,24 @@ class GPPVAE(LatentModel):
         self._training_data = tree.map_structure(checks.in_keras_floats, (aux, observations))
         self.train_function = None  # the compiled step captured the old data
 
+    def fit(self, x: Any = None, y: Any = None, **kwargs) -> keras.callbacks.History:
+        """As for `LatentModel`, but without ``validation_split``.
+
+        Raises:
+            DataError: as for `LatentModel`, and for a validation split.
+        """
+        if kwargs.get("validation_split"):
+            raise DataError("the prior is over all data: give validation_data instead of validation_split")
+        return super().fit(x, y, **kwargs)
+
     def before_training(self, x: Any, y: Any) -> None:
         """Keep the arrays that `fit` was given.
 
         Raises:
             DataError: if there are no training data.
         """
+        super().before_training(x, y)
         if checks.is_array_like(x):
-            if len(y) != self.prior.num_data:
-                raise DataError("the prior is over all data: give validation_data instead of validation_split")
             self.keep(x, y)
         self.all_data()
 

@@ -172,7 +172,7 @@ class InputGate:
             aux_part, observations_part = self._check(batch)
             rows = np.arange(start, start + len(observations_part))
             start += len(rows)
-            yield Chunk(aux_part, tf.constant(observations_part), rows)
+            yield Chunk(aux_part, tf.convert_to_tensor(observations_part), rows)
 
     def _finite(self, data: Any) -> Iterable[Any]:
         """The batches of a container that ends.
@@ -210,7 +210,7 @@ class InputGate:
         count = len(tree.flatten(aux)[0])
         for start in range(0, count, size):
             part = slice(start, start + size)
-            own = None if observations is None else tf.constant(observations[part])
+            own = None if observations is None else tf.convert_to_tensor(observations[part])
             yield Chunk(tree.map_structure(lambda a, part=part: a[part], aux), own, np.arange(count)[part])
 
     # ---- shared ----

@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 import svgp_vae_tf as svgp
-from svgp_vae_tf import kernels, likelihoods, priors
+from run_experiments.original.ball import OriginalBallGP
+from svgp_vae_tf import kernels, likelihoods
 
 POINTS = np.linspace(0.0, 7.0, 4)[:, np.newaxis]
 RNG = np.random.default_rng(0)
@@ -146,7 +147,7 @@ def test_single_precision_time_stamps_that_ran_together_are_refused():
 
 def test_the_original_term_is_for_series():
     with pytest.raises(ValueError, match="takes no num_data"):
-        priors.OriginalBallGP(kernels.SquaredExponential(), POINTS, num_data=30)
+        OriginalBallGP(kernels.SquaredExponential(), POINTS, num_data=30)
 
 
 def test_learned_noise_moves():

@@ -59,7 +59,7 @@ def test_models_train_predict_and_survive_saving(make, tmp_path):
 def test_a_new_image_of_a_group_has_the_average_latent_of_the_group():
     model = cvae()
     model.condition(AUX[:18], IMAGES[:18])
-    means, variances = model.encode(IMAGES[:18], features=AUX[:18])
+    _, means, variances = model.encode(IMAGES[:18], features=AUX[:18])
     latents = model.predict_latent(np.array([[1, 9.0], [3, 9.0]], np.float32))
     np.testing.assert_allclose(latents.mean, [means[5:10].numpy().mean(0), means[15:18].numpy().mean(0)], atol=1e-6)
     np.testing.assert_allclose(latents.variance[1], variances[15:18].numpy().sum(0) / 9, rtol=1e-5)
@@ -90,11 +90,11 @@ def test_the_original_objective_of_svigp_is_that_of_the_golden_formula():
     aux, images = AUX[:8], IMAGES[:8]
     terms = model.elbo_terms(aux, images, training=True)
     features = model.features(aux)
-    v, k_diagonal = model.prior._project(features)
+    v, k_diagonal = model.prior.project(features)
     decoded = model.decode(model.prior(features, None, None).mean)
     squared_error = np.sum(np.square(decoded - images))
     expected = original_svigp.objective(
-        model.prior.free_posterior, v, k_diagonal, squared_error=squared_error, num_values=784, noise=0.3, num_data=20
+        model.prior.q_u, v, k_diagonal, squared_error=squared_error, num_values=784, noise=0.3, num_data=20
     )
     got = float(np.sum(terms.log_likelihood) - np.sum(terms.kl))
     assert got == pytest.approx(float(expected), rel=1e-5)

@@ -31,7 +31,7 @@ def make(cls=svgp.GPPVAE, **kwargs) -> svgp.GPPVAE:
 def exact_divergence(model, aux, values) -> tf.Tensor:
     """E[-log p(z)] - entropy of all data, with K itself."""
     features = model.features(aux)
-    mean, variance = model.encode(values)
+    _, mean, variance = model.encode(values)
     views, objects = features[:, :1], features[:, 1:]
     k = model.prior.kernel.matrix(views, views) * (objects @ tf.transpose(objects))
     k += model.prior.noise_variance * tf.eye(len(aux), dtype=tf.float64)
@@ -71,7 +71,7 @@ def test_predictions_are_those_of_the_exact_gp_over_uncertain_latents():
     model.condition(AUX, VALUES, batch_size=4)
     new = np.column_stack([np.arange(OBJECTS), np.full(OBJECTS, 2.2)])
     features, new_features = (model.features(x).numpy() for x in (AUX, new))
-    mean, variance = (x.numpy() for x in model.encode(tf.constant(VALUES)))
+    mean, variance = (x.numpy() for x in model.encode(tf.constant(VALUES))[1:])
 
     def latent(a, b):
         return model.prior.kernel.matrix(a[:, :1], b[:, :1]).numpy() * (a[:, 1:] @ b[:, 1:].T)
@@ -85,7 +85,7 @@ def test_predictions_are_those_of_the_exact_gp_over_uncertain_latents():
     assert model.sample(new, num_samples=2, seed=0).shape == (2, OBJECTS, PIXELS)
 
 
-def test_evidence_adds_up_and_is_taken_out():
+def test_statistics_add_up_and_are_removed():
     model = make()
     model.condition(AUX, VALUES)
     expected = model.predict_latent(AUX).mean
@@ -112,7 +112,7 @@ def test_it_trains_saves_and_answers_alike_after_loading(cls, tmp_path):
     model.save(path)
     loaded = svgp.load_model(path)
     np.testing.assert_array_equal(loaded.predict(AUX, verbose=0), model.predict(AUX, verbose=0))
-    with pytest.raises(svgp.DataError, match=r"call hold\(aux, observations\)"):
+    with pytest.raises(svgp.DataError, match=r"call set_training_data\(aux, observations\)"):
         loaded.train_on_batch(AUX, VALUES)
     loaded.set_training_data(AUX, VALUES)
     loaded.train_on_batch(AUX, VALUES)
@@ -137,7 +137,7 @@ def test_the_original_term_has_the_other_sign():
     model.set_training_data(AUX, VALUES)
     kl = N * float(model.elbo_terms(tf.constant(AUX), tf.constant(VALUES), training=True).kl[0])
     features = model.features(AUX).numpy()
-    mean, variance = (x.numpy() for x in model.encode(tf.constant(VALUES)))
+    mean, variance = (x.numpy() for x in model.encode(tf.constant(VALUES))[1:])
     mean = mean.astype(np.float32).astype(np.float64)
     k = model.prior.kernel.matrix(features[:, :1], features[:, :1]).numpy() * (features[:, 1:] @ features[:, 1:].T)
     inverse = np.linalg.inv(k + 0.3 * np.eye(N))
@@ -164,7 +164,7 @@ def test_parts_that_cannot_work(change, message):
 def test_data_that_cannot_work():
     model = make()
     model.compile("adam")
-    with pytest.raises(svgp.DataError, match="call hold"):
+    with pytest.raises(svgp.DataError, match="call set_training_data"):
         model.fit(tf.data.Dataset.from_tensor_slices((AUX, VALUES)).batch(8), shuffle=False, verbose=0)
     with pytest.raises(svgp.DataError, match=f"num_data={N}"):
         model.fit(AUX[:5], VALUES[:5], verbose=0)
@@ -185,7 +185,7 @@ def test_evaluation_of_all_data_at_once_is_the_divergence_of_the_exact_prior():
     assert model.evaluate(AUX[:4], 50 * VALUES[:4], verbose=0, return_dict=True)["kl"] > 3 * got > 0
 
 
-def test_other_data_take_the_place_of_those_held():
+def test_other_data_replace_those_stored():
     model, fresh = make(), make()
     for one in (model, fresh):
         one.compile(keras.optimizers.SGD(0.0))

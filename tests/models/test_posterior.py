@@ -141,7 +141,7 @@ def test_double_precision_inputs_keep_it(name):
 
 
 @both
-def test_infer_and_reconstruct_give_the_posterior_at_the_data(name, num_data):
+def test_posterior_latents_and_reconstructions_are_those_of_the_posterior_at_the_data(name, num_data):
     model = conditioned(name, num_data)
     x, y = data_for(num_data)
     moments = model.posterior_latents(x, y, batch_size=4)
@@ -184,7 +184,7 @@ def test_fit_clears_the_posterior():
         (lambda x, y: (tf.data.Dataset.from_tensors((x, y)).repeat(),), "never ends, as after repeat"),
         (lambda x, y: (tf.data.Dataset.from_tensors((x, y)), y), "gives its own observations"),
         (lambda x, y: (tf.data.Dataset.from_tensors((x, y, y)),), "weights of data have no meaning"),
-        (lambda x, y: (iter([(x, y)]),), "arrays or a tf.data.Dataset, not a list_iterator"),
+        (lambda x, y: (small_models.encoder(),), "arrays, a tf.data.Dataset, .* or a generator, not a Sequential"),
         (lambda x, y: (x, y, 0), "batch_size must be a whole number of at least 1, got 0"),
         (lambda x, y: (x, y, 2.5), "batch_size must be a whole number"),
     ],
@@ -204,14 +204,6 @@ def test_predictions_check_their_chunks(question):
     model = conditioned("hensman", N)
     with pytest.raises(ValueError, match="batch_size must be a whole number of at least 1, got -1"):
         getattr(model, question)(new_inputs(N), batch_size=-1)
-
-
-def test_chunks_are_no_smaller_than_the_number_of_inducing_points():
-    model = make("hensman", N)
-    assert model._chunk(None) == 256
-    model.prior.__class__ = type("Large", (type(model.prior),), {"least_chunk": 999})
-    assert model._chunk(None) == 999
-    assert model._chunk(7) == 7
 
 
 def test_weights_of_data_are_refused():
@@ -260,7 +252,7 @@ def test_samples_have_the_posterior_moments(name, num_data, joint):
     count = 6000
     model = conditioned(name, num_data)
     x = np.array([[2.0], [2.4], [9.0]]) if num_data else np.tile([2.0, 2.4, 9.0], (small_models.SERIES, 1))
-    mean, covariance = (m.numpy() for m in model.prior.predict_joint(model.evidence.get(), model.features(x)))
+    mean, covariance = (m.numpy() for m in model.conditioning.posterior().predict_joint(model.features(x)))
     draws = np.moveaxis(model.sample_latent(x, count, joint, seed=1), -1, -2)  # (draws, ..., L, inputs)
     deviations = draws - np.swapaxes(mean, -1, -2)
     empirical = np.einsum("s...i,s...j->...ij", deviations, deviations) / count
