@@ -8,6 +8,7 @@ import svgp_vae_tf as svgp
 from run_experiments.original.svigp import OriginalSVIGP
 from run_experiments.rotated_mnist import networks
 from svgp_vae_tf import kernels, likelihoods
+from svgp_vae_tf.priors import LatentData
 from tests.reference import original_svigp
 
 RNG = np.random.default_rng(0)
@@ -91,7 +92,7 @@ def test_the_original_objective_of_svigp_is_that_of_the_golden_formula():
     terms = model.elbo_terms(aux, images, training=True)
     features = model.features(aux)
     v, k_diagonal = model.prior.project(features)
-    decoded = model.decode(model.prior(features, None, None).mean)
+    decoded = model.decode(model.prior(LatentData(features, None, None)).mean)
     squared_error = np.sum(np.square(decoded - images))
     expected = original_svigp.objective(
         model.prior.q_u, v, k_diagonal, squared_error=squared_error, num_values=784, noise=0.3, num_data=20

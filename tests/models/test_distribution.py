@@ -81,9 +81,15 @@ def test_a_strategy_of_one_device_trains_as_none_does(likelihood):
     np.testing.assert_allclose(*losses, rtol=1e-6)
 
 
+def as_on_two_replicas(monkeypatch) -> None:
+    """Let models be trained as if there were two replicas."""
+    monkeypatch.setattr(replicas, "trainer_for", replicas.Replicas)
+    monkeypatch.setattr(replicas.Replicas, "count", 2)
+
+
 @pytest.mark.parametrize("outside", ["objective", "optimizer"])
 def test_what_was_made_outside_of_the_scope_is_named(outside, monkeypatch):
-    monkeypatch.setattr(replicas.ReplicaTrainer, "num_replicas", 2)
+    as_on_two_replicas(monkeypatch)
     made = {"objective": svgp.GECO(0.1), "optimizer": keras.optimizers.SGD()}
     with tf.distribute.MirroredStrategy(["/cpu:0"]).scope():
         model = small_models.make("hensman")
@@ -103,7 +109,7 @@ def test_arrays_come_in_the_same_order_on_every_worker_and_in_another_in_every_e
 
 
 def test_what_replicas_cannot_share_is_refused_in_one_line(monkeypatch):
-    monkeypatch.setattr(replicas.ReplicaTrainer, "num_replicas", 2)
+    as_on_two_replicas(monkeypatch)
     model = small_models.make("hensman")
     with pytest.raises(ValueError, match="XLA cannot sum over 2 replicas: leave out jit_compile=True"):
         model.compile("sgd", jit_compile=True)
