@@ -95,7 +95,7 @@ class GECO(Objective):
     with K values per example it is, up to a constant, proportional to the negative ELBO of Gaussian noise whose
     variance is the tolerance. This is the default of the initial value and of the upper bound: until the tolerance is
     reached, training is that of an ordinary ELBO; then lambda falls and the KL term gains weight
-    (docs/rotated_mnist.md).
+    (docs/experiments/rotated_mnist.md).
 
     Source: Rezende and Viola (2018), "Taming VAEs".
 

@@ -33,7 +33,8 @@ class SOAP(keras.optimizers.Adam):
     iteration adds 1e-5 of its mean diagonal entry to the diagonal of A, so that all replicas find the same basis for
     directions without gradient; and epsilon is added where Keras' Adam adds it.
 
-    The gain over Adam is largest for small networks (docs/rotated_mnist.md), with larger learning rates than Adam's.
+    The gain over Adam is largest for small networks (docs/experiments/rotated_mnist.md), with larger learning rates
+    than Adam's.
     Weights with more than `max_size` rows and columns, such as wide dense layers, are updated as by Adam.
 
     Source: Vyas et al. (2024), "SOAP: Improving and Stabilizing Shampoo using Adam", arXiv:2409.11321.

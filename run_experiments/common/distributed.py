@@ -33,7 +33,7 @@ EXAMPLE = '{"cluster": {"worker": ["127.0.0.1:4001", "127.0.0.1:4002"]}, "task":
 def define_flag() -> None:
     """Define --distribute."""
     flags.DEFINE_enum("distribute", "none", NAMES, "Train on one device, on all of this machine, or with other "
-                      "workers, which TF_CONFIG names (docs/distribution.md).")  # fmt: skip
+                      "workers, which TF_CONFIG names (docs/guides/several_devices.md).")  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ NAME = "Moving ball"
 INTRODUCTION = (
     "A ball moves along a path drawn from a Gaussian process with length scale 2, and models infer the path from "
     "videos of 30 frames of 32 x 32 pixels. The path, the length scale and the best inducing points are known. "
-    "[moving_ball.md](moving_ball.md) discusses these results."
+    "[moving_ball.md](experiments/moving_ball.md) discusses these results."
 )
 TITLES = {"svgpvae_m15": "SVGP-VAE, m = 15", "gpvae": "GP-VAE (exact)", "vae": "VAE"}
 
@@ -21,7 +21,7 @@ def _headline(report: Report) -> str:
         f"RMSE of the inferred paths, in units of 6.4 pixels: {rmse['svgpvae_m15']} with SVGP-VAE (15 inducing points "
         f"for 30 frames), against {rmse['gpvae']} with the exact GP-VAE and {rmse['vae']} with a VAE, after "
         f"{report['runs']['svgpvae_m15']['metrics']['steps']:,} steps each "
-        "([why the sparse model is ahead](docs/moving_ball.md))."
+        "([why the sparse model is ahead](docs/experiments/moving_ball.md))."
     )
 
 

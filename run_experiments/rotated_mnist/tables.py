@@ -9,8 +9,8 @@ NAME = "Rotated MNIST"
 INTRODUCTION = (
     "Digits at sixteen angles, one of which is never seen in training: images at that angle are generated from the "
     "object and the angle alone. Table 1, Figures 5 and 6 and the bias of mini-batches use MNIST's training file with "
-    "seed 0, which is the published data set. [rotated_mnist.md](rotated_mnist.md) describes the models and discusses "
-    "these results."
+    "seed 0, which is the published data set. [rotated_mnist.md](experiments/rotated_mnist.md) describes the "
+    "models and discusses these results."
 )
 TITLES = {
     "svgpvae": "SVGP-VAE, GECO",
@@ -131,8 +131,8 @@ TABLE1 = Section(
     (
         lambda report: (
             f"MSE: {report['mse_definition']}. Mean ± standard deviation over runs with different seeds. SVGP-VAE and "
-            "deep SVIGP are trained with SOAP ([why](rotated_mnist.md)) unless Adam is named, the other models with "
-            "Adam. Other jobs ran at the same time, so that seconds are only roughly comparable."
+            "deep SVIGP are trained with SOAP ([why](experiments/rotated_mnist.md)) unless Adam is named, the other "
+            "models with Adam. Other jobs ran at the same time, so that seconds are only roughly comparable."
         ),
         _passing,
         Table(ERROR_COLUMNS, _error_rows),

@@ -10,7 +10,8 @@ from run_experiments.common.markdown import Column, Report, Section, Table, name
 NAME = "Sprites"
 INTRODUCTION = (
     "Characters in 72 poses (3 actions, 3 directions, 8 frames). Characters never seen in training are generated in "
-    "any pose from some of their frames. [sprites.md](sprites.md) describes data and model and discusses these results."
+    "any pose from some of their frames. [sprites.md](experiments/sprites.md) describes data and model and "
+    "discusses these results."
 )
 PAPER_MSE = "0.0079 ± 0.0009"
 TITLES = {"sprites_drawn": "drawn by the project", "sprites_full": "LPC sheets, full size"}

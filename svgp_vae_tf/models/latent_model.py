@@ -33,7 +33,8 @@ class LatentModel(keras.Model):
     """An encoder, any `Prior` and a decoder, with Keras' own compile, fit, evaluate, predict and save.
 
     Shapes are (series, points, ...) for a GP per series, or (points, ...) for one GP over a data set, throughout.
-    Built in the scope of a `tf.distribute` strategy, it trains on several replicas as on one (docs/guides/devices.md).
+    Built in the scope of a `tf.distribute` strategy, it trains on several replicas as on one
+    (docs/guides/several_devices.md).
 
     Args:
         encoder: network from single observations to (2 L,): means, then log-variances of the latent data set; None
@@ -202,13 +203,7 @@ class LatentModel(keras.Model):
         self.trainer.refuse_single_batch("test_on_batch", "evaluate")
         return super().test_on_batch(*args, **kwargs)
 
-    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        """One step of the optimiser; Keras' own would call the model on the auxiliary data alone."""
-        return training.train_step(self, data)
-
-    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
-        """The metrics of one batch."""
-        return training.batch_loss(self, *training.unpack(data), training=False)[1]()
+    train_step, test_step = training.train_step, training.test_step
 
     def make_train_function(self, force: bool = False) -> None:
         """Set the function that `fit` calls with an iterator of batches."""
@@ -222,44 +217,11 @@ class LatentModel(keras.Model):
         default = functools.partial(super()._maybe_symbolic_build, iterator=iterator, data_batch=data_batch)
         self.trainer.symbolic_build(default)
 
-    # ---- conditioning ----
+    # ---- conditioning and prediction ----
 
-    def condition(self, aux: Any, observations: Any = None, batch_size: int | None = None) -> None:
-        """Give the model observed data, replacing what it was given before.
-
-        Args:
-            aux: auxiliary data, in any container that `fit` takes.
-            observations: what was observed there, unless aux gives it.
-            batch_size: how many examples to hold in memory at a time, 256 by default.
-
-        Raises:
-            DataError: for data of wrong shapes, or that are not finite.
-        """
-        self.conditioning.set(prediction.statistics(self, aux, observations, batch_size))
-
-    def update(self, aux: Any, observations: Any = None, batch_size: int | None = None) -> None:
-        """Add data: the same as conditioning on all of them at once. Arguments and errors as in `condition`."""
-        self.conditioning.require()
-        self.conditioning.add(prediction.statistics(self, aux, observations, batch_size))
-
-    def forget(self, aux: Any, observations: Any = None, batch_size: int | None = None) -> None:
-        """Remove data that were given before. Arguments and errors as in `condition`.
-
-        A sparse posterior keeps only sums: it refuses data that it cannot have been given, but does not notice all.
-        """
-        self.conditioning.require()
-        self.conditioning.remove(prediction.statistics(self, aux, observations, batch_size))
-
-    # ---- prediction ----
-
-    def posterior_latents(self, aux: Any, observations: Any, batch_size: int | None = None) -> prediction.LatentMoments:
-        """Posterior of the latents at observed points: of series, each given its own points alone; of one data set,
-        given what the model was conditioned on."""
-        return prediction.posterior_latents(self, aux, observations, batch_size)
-
-    def reconstruct(self, aux: Any, observations: Any, batch_size: int | None = None) -> np.ndarray:
-        """Mean observations (..., n, *observation) at the posterior means of `posterior_latents`."""
-        return prediction.reconstruct(self, aux, observations, batch_size)
+    condition, update, forget = prediction.condition, prediction.update, prediction.forget
+    posterior_latents, reconstruct = prediction.posterior_latents, prediction.reconstruct
+    predict_latent, sample_latent, sample = prediction.predict_latent, prediction.sample_latent, prediction.sample
 
     def predict(self, x: Any, batch_size: int | None = None, **kwargs) -> np.ndarray:
         """Mean observations at new auxiliary inputs: the decoded posterior mean of the latents.
@@ -292,25 +254,6 @@ class LatentModel(keras.Model):
         """Mean observations at new inputs (see `predict`) of these conditioned series, of all if None."""
         return prediction.mean(self, aux, self.conditioning.posterior(series))
 
-    def predict_latent(self, aux: Any, batch_size: int | None = None) -> prediction.LatentMoments:
-        """Posterior mean and variance of the latents at new inputs, each (..., n, L). Arguments as in `predict`."""
-        return prediction.predict_latent(self, aux, batch_size)
-
-    def sample_latent(self, aux: Any, num_samples: int = 1, joint: bool = True, seed: int | None = None) -> np.ndarray:
-        """Draws of the latents at new inputs, (num_samples, ..., n, L).
-
-        Args:
-            aux: auxiliary data, as for `predict`.
-            num_samples: number of draws.
-            joint: True draws whole functions, False draws each latent from its marginal.
-            seed: of these draws; None continues the model's own generator.
-        """
-        return prediction.sample_latent(self, aux, num_samples, joint, seed)[0]
-
-    def sample(self, aux: Any, num_samples: int = 1, joint: bool = True, seed: int | None = None) -> np.ndarray:
-        """Mean observations of latent draws, (num_samples, ..., n, *observation). Arguments as in `sample_latent`."""
-        return prediction.sample(self, aux, num_samples, joint, seed)
-
     # ---- building and serialisation ----
 
     def ensure_built(self, observations_shape: tuple[int | None, ...]) -> None:
@@ -328,6 +271,8 @@ class LatentModel(keras.Model):
         if None not in event and None not in expected and event != expected:
             raise DataError(f"observations have shape {event} each, but the encoder takes {expected}")
 
+    get_config, get_compile_config = serialization.get_config, serialization.get_compile_config
+
     def get_build_config(self) -> dict[str, Any] | None:
         """The shape of single observations."""
         return {"observation_shape": list(self.observation_shape)} if self.built else None
@@ -336,18 +281,10 @@ class LatentModel(keras.Model):
         """Build for the saved shape of observations."""
         self.ensure_built((None,) * self.batch_rank + tuple(config["observation_shape"]))
 
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return serialization.get_config(self)
-
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "LatentModel":
         """A model from `get_config`."""
         return cls(**serialization.arguments(config, custom_objects))
-
-    def get_compile_config(self) -> dict[str, Any] | None:
-        """Optimiser and objective."""
-        return serialization.get_compile_config(self)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile as saved, and build the optimiser's variables."""

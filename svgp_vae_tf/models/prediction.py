@@ -1,6 +1,7 @@
 """What a trained model answers, in loops over chunks: conditioning, posterior latents, predictions and samples.
 
-Each function is the body of the `LatentModel` method of the same name. Features of the data are computed once per call.
+The functions whose first argument is a model are methods of `LatentModel`, unless their name begins with an underscore.
+Features of the data are computed once per call.
 """
 
 from typing import Any, NamedTuple
@@ -22,7 +23,37 @@ class LatentMoments(NamedTuple):
     variance: np.ndarray
 
 
-def statistics(model: Any, aux: Any, observations: Any, batch_size: int | None) -> SufficientStatistics:
+def condition(model: Any, aux: Any, observations: Any = None, batch_size: int | None = None) -> None:
+    """Give the model observed data, replacing what it was given before.
+
+    Args:
+        model: a `LatentModel`.
+        aux: auxiliary data, in any container that `fit` takes.
+        observations: what was observed there, unless aux gives it.
+        batch_size: how many examples to hold in memory at a time, 256 by default.
+
+    Raises:
+        DataError: for data of wrong shapes, or that are not finite.
+    """
+    model.conditioning.set(_statistics(model, aux, observations, batch_size))
+
+
+def update(model: Any, aux: Any, observations: Any = None, batch_size: int | None = None) -> None:
+    """Add data: the same as conditioning on all of them at once. Arguments and errors as in `condition`."""
+    model.conditioning.require()
+    model.conditioning.add(_statistics(model, aux, observations, batch_size))
+
+
+def forget(model: Any, aux: Any, observations: Any = None, batch_size: int | None = None) -> None:
+    """Remove data that were given before. Arguments and errors as in `condition`.
+
+    A sparse posterior keeps only sums: it refuses data that it cannot have been given, but does not notice all.
+    """
+    model.conditioning.require()
+    model.conditioning.remove(_statistics(model, aux, observations, batch_size))
+
+
+def _statistics(model: Any, aux: Any, observations: Any, batch_size: int | None) -> SufficientStatistics:
     """Sufficient statistics of observed data, chunk by chunk."""
     if replicas.in_scope_of_workers():
         raise ValueError("call condition, update and forget outside of strategy.scope(): in it workers wait for "
@@ -44,15 +75,19 @@ def statistics(model: Any, aux: Any, observations: Any, batch_size: int | None) 
     return model.conditioning.collect(pairs, summarise)
 
 
-def posterior_latents(model: Any, aux: Any, observations: Any, batch_size: int | None) -> LatentMoments:
-    """Posterior of the latents at observed points."""
+def posterior_latents(model: Any, aux: Any, observations: Any, batch_size: int | None = None) -> LatentMoments:
+    """Posterior of the latents at observed points, each moment (..., n, L).
+
+    Of series, each given its own points alone; of one data set, given what the model was conditioned on. Arguments and
+    errors as in `condition`.
+    """
     if model.prior.num_data is not None:
         return predict_latent(model, aux, batch_size)
     return _moments(q for _, q in _series_posteriors(model, aux, observations, batch_size))
 
 
-def reconstruct(model: Any, aux: Any, observations: Any, batch_size: int | None) -> np.ndarray:
-    """Mean observations at the posterior means of observed points."""
+def reconstruct(model: Any, aux: Any, observations: Any, batch_size: int | None = None) -> np.ndarray:
+    """Mean observations (..., n, *observation) at the posterior means of `posterior_latents`."""
     if model.prior.num_data is not None:
         return np.concatenate([decode_mean(model, q[0], f).numpy() for f, q in _predictions(model, aux, batch_size)])
     found = _series_posteriors(model, aux, observations, batch_size)
@@ -97,27 +132,43 @@ def _predictions(model: Any, aux: Any, batch_size: int | None) -> Any:
         yield features, posterior.predict(features)
 
 
-def predict_latent(model: Any, aux: Any, batch_size: int | None) -> LatentMoments:
-    """Posterior moments of the latents at new inputs."""
+def predict_latent(model: Any, aux: Any, batch_size: int | None = None) -> LatentMoments:
+    """Posterior mean and variance of the latents at new inputs, each (..., n, L). Arguments as in `predict`."""
     return _moments(LatentMoments(*q) for _, q in _predictions(model, aux, batch_size))
 
 
 def sample_latent(
-    model: Any, aux: Any, num_samples: int, joint: bool, seed: int | None
-) -> tuple[np.ndarray, tf.Tensor]:
+    model: Any, aux: Any, num_samples: int = 1, joint: bool = True, seed: int | None = None
+) -> np.ndarray:
+    """Draws of the latents at new inputs, (num_samples, ..., n, L).
+
+    Args:
+        model: a `LatentModel`.
+        aux: auxiliary data, as for `predict`.
+        num_samples: number of draws.
+        joint: True draws whole functions, False draws each latent from its marginal.
+        seed: of these draws; None continues the model's own generator.
+
+    Raises:
+        NotConditionedError, DataError: as `predict` does.
+    """
+    return _draws(model, aux, num_samples, joint, seed)[0].numpy()
+
+
+def sample(model: Any, aux: Any, num_samples: int = 1, joint: bool = True, seed: int | None = None) -> np.ndarray:
+    """Mean observations of latent draws, (num_samples, ..., n, *observation). Arguments as in `sample_latent`."""
+    latents, features = _draws(model, aux, num_samples, joint, seed)
+    return np.stack([decode_mean(model, draw, features).numpy() for draw in latents])
+
+
+def _draws(model: Any, aux: Any, num_samples: int, joint: bool, seed: int | None) -> tuple[tf.Tensor, tf.Tensor]:
     """Draws of the latents at new inputs, and the features there."""
     if num_samples < 1:
         raise ValueError(f"num_samples must be at least 1, got {num_samples}")
     aux, _ = new_inputs(model, aux)
     features = model.features(aux)
     generator = model.sampler.generator if seed is None else keras.random.SeedGenerator(seed)
-    return model.conditioning.posterior().draw(features, num_samples, joint, generator).numpy(), features
-
-
-def sample(model: Any, aux: Any, num_samples: int, joint: bool, seed: int | None) -> np.ndarray:
-    """Mean observations of latent draws."""
-    latents, features = sample_latent(model, aux, num_samples, joint, seed)
-    return np.stack([decode_mean(model, draw, features).numpy() for draw in latents])
+    return model.conditioning.posterior().draw(features, num_samples, joint, generator), features
 
 
 def mean(model: Any, aux: Any, posterior: Posterior) -> tf.Tensor:

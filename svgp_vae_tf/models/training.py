@@ -1,4 +1,4 @@
-"""Training: what `fit` and `evaluate` do beside Keras, and one step: loss, gradients and metrics of a batch."""
+"""Training: what `fit` and `evaluate` do beside Keras, and the steps, which are methods of `LatentModel`."""
 
 from collections.abc import Callable
 from typing import Any
@@ -50,11 +50,9 @@ def evaluate(model: Any, keras_evaluate: Callable[..., Any], x: Any, y: Any, kwa
 
 
 def train_step(model: Any, data: Any) -> Logs:
-    """Take one step of the optimiser on a batch, and return the logs.
+    """Take one step of the optimiser on a batch (aux, observations), and return the logs.
 
-    Args:
-        model: a compiled `LatentModel`.
-        data: (aux, observations), this replica's examples.
+    Keras' own step would call the model on the auxiliary data alone.
     """
     with tf.GradientTape() as tape:
         loss, update = batch_loss(model, *unpack(data), training=True)
@@ -64,6 +62,11 @@ def train_step(model: Any, data: Any) -> Logs:
     dense = [None if g is None else tf.convert_to_tensor(g) for g in tape.gradient(scaled, variables)]
     model.optimizer.apply_gradients(zip(model.trainer.combined(dense), variables, strict=True))
     return update()
+
+
+def test_step(model: Any, data: Any) -> Logs:
+    """Update the metrics with a batch (aux, observations), and return the logs."""
+    return batch_loss(model, *unpack(data), training=False)[1]()
 
 
 def batch_loss(model: Any, aux: Any, observations: tf.Tensor, training: bool) -> tuple[tf.Tensor, Callable[[], Logs]]:
