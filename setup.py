@@ -23,6 +23,7 @@ setup(
     # the narrowest of the libraries below is Keras 3.15, which needs 3.11; TensorFlow 2.21 has wheels up to 3.13
     python_requires=">=3.11,<3.14",
     install_requires=[
+        "h5py>=3.11",
         "keras>=3.15,<3.16",
         "numpy>=2.0",
         "scipy>=1.14",

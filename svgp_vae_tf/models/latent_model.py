@@ -93,11 +93,6 @@ class LatentModel(keras.Model):
         """Axes before features and observations: 2 for series (series, points), 1 for one data set (points)."""
         return 2 if self.prior.num_data is None else 1
 
-    @property
-    def evidence(self) -> Conditioning:
-        """The name under which files hold `conditioning`."""
-        return self.conditioning
-
     def features(self, aux: Any, training: bool = False) -> tf.Tensor:
         """Features (..., n, D) of auxiliary data, float64; DataError or ValueError if the prior cannot use them."""
         return inputs.features(self.auxiliary, self.prior, aux, self.batch_rank, training)

@@ -7,17 +7,19 @@ import tensorflow as tf
 
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.gp import gaussians
-from svgp_vae_tf.models.gpvae import GPVAE
+from svgp_vae_tf.kernels import Kernel
+from svgp_vae_tf.models.latent_model import LatentModel
 from svgp_vae_tf.objectives import ElboTerms
 from svgp_vae_tf.priors.base import LatentData
+from svgp_vae_tf.priors.exact import ExactGP
 
 SMALLEST = 2
-"""Points at least in the context, and outside of it."""
+"""Smallest number of points in the context, and outside it."""
 
 
 @keras.saving.register_keras_serializable(package="svgp_vae_tf")
-class NeuralProcessGPVAE(GPVAE):
-    """A `GPVAE` that predicts targets D from a random context C of each series, C and D together the whole of it.
+class NeuralProcessGPVAE(LatentModel):
+    """The model of `GPVAE`, trained to predict targets D from a random context C of each series, the rest of it.
 
     It maximises a bound on log E_q(z | y_C)[ p(y_D | z) ], in which the encoder's posterior given the context stands
     for the true one:
@@ -26,17 +28,21 @@ class NeuralProcessGPVAE(GPVAE):
         KL = sum_l [ log Z_C - log Z + sum_{t in D} E_q(z | y)[ log N(z_t | y~_t, s2_t) ] ]
 
     with q the posterior given the whole series, Z its marginal likelihood and Z_C that of the context (eq. 2). Each
-    step draws one size of the context, N(T/2, T/4) within 2 and T - 2, and for each series which points it is.
+    step draws one size of the context, N(T/2, T/4) within 2 and T - 2, and for each series the points it holds.
     `evaluate` reports the ELBO of `GPVAE`.
 
     Args:
         encoder, decoder, kernel, kwargs: as for `GPVAE`, for series.
     """
 
-    def __init__(self, encoder: keras.Model, decoder: keras.Model, **kwargs) -> None:
-        super().__init__(encoder, decoder, **kwargs)
-        if self.prior.num_data is not None:
+    prior_arguments = ("kernel",)
+
+    def __init__(
+        self, encoder: keras.Model, decoder: keras.Model, *, kernel: Kernel, num_data: int | None = None, **kwargs
+    ) -> None:
+        if num_data is not None:
             raise ValueError("the neural-process objective splits series: leave out num_data")
+        super().__init__(encoder, decoder, ExactGP(kernel), **kwargs)
 
     def elbo_terms(self, aux: Any, observations: tf.Tensor, training: bool = False) -> ElboTerms:
         if not training:
