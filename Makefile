@@ -37,7 +37,7 @@ lint: setup-dev
 
 # tests of a file share what they prepare; files go to two processes
 test-fast: setup-dev
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --durations=10
 
 test-slow: setup-dev  ## the full-scale checks as well
 	$(BIN)/python -m pytest -m "slow or not slow"

@@ -72,8 +72,8 @@ def _with_current_names(path: str) -> Iterator[str]:
     """The path of a ``.keras`` archive whose weights have today's names: the file itself, or a temporary copy."""
     with tempfile.TemporaryDirectory() as folder:
         with zipfile.ZipFile(path) as archive:
-            weights = archive.extract(WEIGHTS, folder) if WEIGHTS in archive.namelist() else None
-        renamed = weights if weights is None else _renamed(weights, folder)
+            weights = archive.extract(WEIGHTS, folder) if WEIGHTS in archive.namelist() else ""
+        renamed = _renamed(weights, folder) if weights else ""
         if renamed == weights:
             yield path
             return

@@ -14,6 +14,7 @@ MODULES = [
     "kernels",
     "features",
     "models",
+    "priors",
     "likelihoods",
     "objectives",
     "optimizers",

@@ -49,6 +49,7 @@ class Table:
     """Finds the rows in the results; by default the entry ``rows``."""
 
     def __call__(self, report: Report) -> str:
+        """The table in Markdown."""
         columns = self.columns(report) if callable(self.columns) else self.columns
         cells = [[column.cell(row) for column in columns] for row in self.rows(report)]
         lines = [[column.title for column in columns], ["---"] * len(columns), *cells]

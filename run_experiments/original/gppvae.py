@@ -37,6 +37,7 @@ class OriginalGPPVAE(GPPVAE):
             raise DataError("rows of auxiliary data are alike; the original objective tells data apart by them")
 
     def elbo_terms(self, aux: Any, observations: tf.Tensor, training: bool = False) -> ElboTerms:
+        """The objective above in training, else the ELBO of `GPPVAE`."""
         if not training:
             return super().elbo_terms(aux, observations)
         all_aux, all_observations = self.all_data()

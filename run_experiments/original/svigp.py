@@ -32,6 +32,7 @@ class OriginalSVIGP(SVIGP):
             raise ValueError("the original objective is for a Gaussian likelihood")
 
     def elbo_terms(self, aux: Any, observations: tf.Tensor, training: bool = False) -> ElboTerms:
+        """The objective above in training, else the ELBO of `SVIGP`."""
         if not training:
             return super().elbo_terms(aux, observations)
         features = self.features(aux)

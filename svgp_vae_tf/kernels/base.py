@@ -284,6 +284,8 @@ class NamedKernel(TFPKernel):
     ) -> None:
         self._arguments = arguments
         positive = {name: value for name, value in arguments.items() if value is not None}
+        if np.ndim(positive.get("length_scale", 0.0)) > 1:
+            raise ValueError(f"{type(self).__name__}: length_scale must be a number, or one per selected column")
         scales = positive.pop("length_scale") if np.ndim(positive.get("length_scale", 0.0)) == 1 else None
         super().__init__(class_name, positive=positive, constants=constants, scales=scales, **kwargs)
 

@@ -102,6 +102,10 @@ class Conditioning(keras.layers.Layer):
             raise DataError("there are no data to condition on")
         if prior.num_data is not None:
             return parts[0]
+        if any(a.shape[1:] != b.shape[1:] for part in parts for a, b in zip(part, parts[0], strict=True)):
+            raise DataError(
+                "chunks hold series of different lengths, which this prior keeps whole: give them one length"
+            )
         return type(parts[0])(*(tf.concat(arrays, axis=0) for arrays in zip(*parts, strict=True)))
 
     def posterior(self, series: tf.Tensor | None = None) -> Posterior:

@@ -23,12 +23,15 @@ class CheckedBatches(keras.utils.PyDataset):
 
     @property
     def num_batches(self) -> int | None:
+        """The other's number of batches."""
         return self._batches.num_batches
 
     def on_epoch_begin(self) -> None:
+        """Tell the other."""
         self._batches.on_epoch_begin()
 
     def on_epoch_end(self) -> None:
+        """Tell the other."""
         self._batches.on_epoch_end()
 
 

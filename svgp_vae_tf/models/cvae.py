@@ -103,6 +103,7 @@ class GroupAverage(StandardNormal):
         return GroupAveragePosterior(self, statistics)
 
     def get_config(self) -> dict[str, Any]:
+        """The constructor\'s arguments."""
         return {**super().get_config(), "num_groups": self.num_groups, "num_conditions": self.num_conditions}
 
 

@@ -45,6 +45,7 @@ class NeuralProcessGPVAE(LatentModel):
         super().__init__(encoder, decoder, ExactGP(kernel), **kwargs)
 
     def elbo_terms(self, aux: Any, observations: tf.Tensor, training: bool = False) -> ElboTerms:
+        """The objective above in training, else the ELBO of `GPVAE`."""
         if not training:
             return super().elbo_terms(aux, observations)
         features = self.features(aux)

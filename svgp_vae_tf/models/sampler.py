@@ -50,8 +50,10 @@ class LatentSampler(keras.layers.Layer):
         return draw(tf.stack([total, *rest]), seed=self.generator, **kwargs)[first : first + count]
 
     def save_own_variables(self, store: Any) -> None:
+        """Write the generator's state."""
         store["generator"] = np.asarray(self.generator.state)
 
     def load_own_variables(self, store: Any) -> None:
+        """Read the generator's state."""
         if "generator" in store.keys():
             self.generator.state.assign(np.asarray(store["generator"]))

@@ -192,6 +192,7 @@ class Prior(keras.layers.Layer):
         """Raise ValueError if the prior is not for this number of latent channels."""
 
     def get_config(self) -> dict[str, Any]:
+        """The constructor\'s arguments."""
         return {**super().get_config(), "num_data": self.num_data}
 
 

@@ -118,10 +118,12 @@ class ExactGP(Prior):
         self.kernel.validate_latents(num_latents)
 
     def get_config(self) -> dict[str, Any]:
+        """The constructor\'s arguments."""
         return {**super().get_config(), "kernel": keras.saving.serialize_keras_object(self.kernel)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "ExactGP":
+        """From `get_config`."""
         return cls(**{**config, "kernel": keras.saving.deserialize_keras_object(config["kernel"])})
 
 

@@ -157,6 +157,7 @@ class LowRankGP(Prior):
             raise ValueError("channels share one kernel here; leave out num_latents")
 
     def get_config(self) -> dict[str, Any]:
+        """The constructor\'s arguments."""
         return {
             **super().get_config(),
             "kernel": keras.saving.serialize_keras_object(self.kernel),
@@ -167,4 +168,5 @@ class LowRankGP(Prior):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "LowRankGP":
+        """From `get_config`."""
         return cls(**{**config, "kernel": keras.saving.deserialize_keras_object(config["kernel"])})

@@ -247,6 +247,7 @@ class SparseGP(Prior):
             raise ValueError(f"inducing points are for {shape[0]} latents, but there are {num_latents}")
 
     def get_config(self) -> dict[str, Any]:
+        """The constructor\'s arguments."""
         return {
             **super().get_config(),
             "kernel": keras.saving.serialize_keras_object(self.kernel),
@@ -259,6 +260,7 @@ class SparseGP(Prior):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "SparseGP":
+        """From `get_config`."""
         config = renamed(config)
         return cls(**{**config, "kernel": keras.saving.deserialize_keras_object(config["kernel"])})
 

@@ -130,6 +130,7 @@ class VariationalGP(SparseGP):
             raise ValueError(f"the prior has num_latents={self.num_latents}, but there are {num_latents} latents")
 
     def get_config(self) -> dict[str, Any]:
+        """The constructor\'s arguments."""
         config = {**super().get_config(), "num_latents": self.num_latents}
         del config["bound"]
         return config

@@ -228,6 +228,16 @@ def test_a_stranger_cannot_be_forgotten():
         model.forget(np.array([[123.0]]), np.zeros((1, small_models.PIXELS)))
 
 
+def test_chunks_of_series_of_different_lengths_are_refused_where_series_are_kept_whole():
+    x, y = small_models.series(4)
+    chunks = iter([(x[:2], y[:2]), (x[2:, :5], y[2:, :5])])
+    with pytest.raises(svgp.DataError, match="series of different lengths"):
+        make("gpvae").condition(chunks)
+    sparse = make("hensman")
+    sparse.condition(iter([(x[:2], y[:2]), (x[2:, :5], y[2:, :5])]))  # which keeps sums
+    assert np.isfinite(sparse.predict_latent(x).mean).all()
+
+
 # Samples.
 
 
