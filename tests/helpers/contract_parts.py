@@ -101,39 +101,42 @@ class PriorCase(NamedTuple):
     """A prior, given a kernel, and a latent data set for it."""
 
     make: Callable[[Kernel], Prior]
-    data: LatentData
+    arrays: tuple[np.ndarray, np.ndarray, np.ndarray]
     predicts_data: bool = False
     """Whether `call` at all data equals conditioning on them."""
 
+    @property
+    def data(self) -> LatentData:
+        """The latent data set; tensors only when asked for, so that importing this module starts no TensorFlow."""
+        return LatentData.of(*self.arrays)
 
-def latent_data(series: bool, width: int = 1, seed: int = 0) -> LatentData:
-    rng = np.random.default_rng(seed)
+
+def latent_arrays(series: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
     leading = (SERIES, POINTS) if series else (N,)
     moments = rng.normal(size=(*leading, LATENTS)), np.exp(rng.normal(size=(*leading, LATENTS)) - 1.0)
-    return LatentData.of(rng.uniform(0.0, 3.0, (*leading, width)), *moments)
+    return rng.uniform(0.0, 3.0, (*leading, 1)), *moments
 
 
 Z = np.linspace(0.0, 3.0, 4)[:, None]
 Z2 = np.stack([Z, Z + 0.1])  # different points per channel
 VIEWS = np.array([[0.0], [1.0], [2.0]])
-GROUPED_DATA = latent_data(False)._replace(features=LatentData.of(TABLE).features)
-OBJECT_DATA = LatentData.of(
-    np.column_stack([VIEWS[np.arange(N) % 3, 0], RNG.normal(size=(N, 2))]), *latent_data(False)[1:]
-)
+OBJECTS = np.column_stack([VIEWS[np.arange(N) % 3, 0], RNG.normal(size=(N, 2))])
+SERIES_DATA, SET_DATA = latent_arrays(True), latent_arrays(False)
 
 PRIORS: dict[str, PriorCase] = {
-    "sparse, series": PriorCase(lambda k: priors.SparseGP(k, Z), latent_data(True), True),
-    "sparse, data set": PriorCase(lambda k: priors.SparseGP(k, Z, num_data=N), latent_data(False), True),
-    "titsias, series": PriorCase(lambda k: priors.SparseGP(k, Z2, "titsias"), latent_data(True), True),
-    "titsias, data set": PriorCase(lambda k: priors.SparseGP(k, Z, "titsias", N), latent_data(False), True),
-    "exact, series": PriorCase(priors.ExactGP, latent_data(True), True),
-    "exact, data set": PriorCase(lambda k: priors.ExactGP(k, N), latent_data(False), True),
-    "standard normal, series": PriorCase(lambda k: priors.StandardNormal(), latent_data(True)),
-    "standard normal, data set": PriorCase(lambda k: priors.StandardNormal(N), latent_data(False)),
-    "low rank": PriorCase(lambda k: priors.LowRankGP(k, VIEWS, N), OBJECT_DATA),
-    "variational": PriorCase(lambda k: priors.VariationalGP(k, Z, LATENTS, N), latent_data(False), True),
-    "group average": PriorCase(lambda k: GroupAverage(GROUPS, N, 1), GROUPED_DATA),
-    "original ball": PriorCase(lambda k: OriginalBallGP(k, Z), latent_data(True), True),
+    "sparse, series": PriorCase(lambda k: priors.SparseGP(k, Z), SERIES_DATA, True),
+    "sparse, data set": PriorCase(lambda k: priors.SparseGP(k, Z, num_data=N), SET_DATA, True),
+    "titsias, series": PriorCase(lambda k: priors.SparseGP(k, Z2, "titsias"), SERIES_DATA, True),
+    "titsias, data set": PriorCase(lambda k: priors.SparseGP(k, Z, "titsias", N), SET_DATA, True),
+    "exact, series": PriorCase(priors.ExactGP, SERIES_DATA, True),
+    "exact, data set": PriorCase(lambda k: priors.ExactGP(k, N), SET_DATA, True),
+    "standard normal, series": PriorCase(lambda k: priors.StandardNormal(), SERIES_DATA),
+    "standard normal, data set": PriorCase(lambda k: priors.StandardNormal(N), SET_DATA),
+    "low rank": PriorCase(lambda k: priors.LowRankGP(k, VIEWS, N), (OBJECTS, *SET_DATA[1:])),
+    "variational": PriorCase(lambda k: priors.VariationalGP(k, Z, LATENTS, N), SET_DATA, True),
+    "group average": PriorCase(lambda k: GroupAverage(GROUPS, N, 1), (TABLE, *SET_DATA[1:])),
+    "original ball": PriorCase(lambda k: OriginalBallGP(k, Z), SERIES_DATA, True),
 }  # fmt: skip
 
 

@@ -1,0 +1,35 @@
+"""Saved models answer the same in another process, and two replicas train as one device does."""
+
+import numpy as np
+import pytest
+
+from tests.helpers.contract_checks import assert_same
+from tests.helpers.contract_files import MAKERS
+from tests.helpers.contract_models import MODELS
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_new_process_gives_the_same_answers(name, other_process):
+    here = other_process.saved[name]
+    there = {key: other_process.loaded[f"{name}/{key}"] for key in here}
+    assert {"predict", "latent mean", "latent variance", "elbo kl", "elbo log_likelihood"} <= set(here)
+    for key in here:
+        assert_same(here[key], there[key], 1e-12)
+    compiled = name.startswith(("objectives", "optimizers"))
+    assert any(key.startswith("weight") for key in here) == compiled
+    assert np.ptp(here["predict"]) > 0
+
+
+@pytest.mark.parametrize("name", [name for name, case in MODELS.items() if not case.refuses_replicas])
+def test_two_replicas_train_as_one_device(name, other_process):
+    found = other_process.replicas[name]
+    assert found["replicas"] == 2
+    assert found["moved"] > 1e-4
+    assert found["losses"] < 1e-9 and found["weights"] < 1e-9
+
+
+@pytest.mark.parametrize("name", [name for name, case in MODELS.items() if case.refuses_replicas])
+def test_models_that_replicas_cannot_share_say_so_in_one_line(name, other_process):
+    line = other_process.replicas[name]
+    assert isinstance(line, str) and "\n" not in line
+    assert MODELS[name].refuses_replicas in line
