@@ -1,12 +1,14 @@
 """The other process, started once for all contracts that need one."""
 
 import json
+import pickle
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 from tests.helpers import contract_files, workers
+from tests.helpers.contract_models import MODELS
 
 
 class OtherProcess(NamedTuple):
@@ -20,12 +22,24 @@ class OtherProcess(NamedTuple):
 @pytest.fixture(scope="session")
 def other_process(tmp_path_factory) -> OtherProcess:
     folder = tmp_path_factory.mktemp("contracts")
-    saved = {}
+    saved, data = {}, {}
     for i, name in enumerate(contract_files.MAKERS):
         model, aux, observations = contract_files.make(name)
-        model.save(folder / f"{i}.keras")
-        saved[name] = contract_files.answers(model, aux, observations)
-    workers.launch("tests.helpers.contract_process", folder, timeout=300)
+        file = str(folder / f"{i}.keras")
+        model.save(file)
+        saved[name], data[name] = contract_files.answers(model, aux, observations), (file, aux, observations)
+    (folder / "data.pickle").write_bytes(pickle.dumps(data))
+    replicated = [name for name, case in MODELS.items() if not case.replicas_tested]
+    workers.launch("tests.helpers.contract_process", folder, *replicated, timeout=300)
     with np.load(folder / "loaded.npz") as file:
         loaded = dict(file)
     return OtherProcess(saved, loaded, json.loads((folder / "replicas.json").read_text()))
+
+
+@pytest.fixture(scope="session")
+def more_replicas(tmp_path_factory) -> dict[str, dict | str]:
+    """The models that `tests.models.test_replicas` trains on two replicas as well."""
+    folder = tmp_path_factory.mktemp("replicas")
+    replicated = [name for name, case in MODELS.items() if case.replicas_tested]
+    workers.launch("tests.helpers.contract_process", folder, *replicated, timeout=300)
+    return json.loads((folder / "replicas.json").read_text())

@@ -50,6 +50,10 @@ def exact(**kwargs) -> svgp.GPVAE:
 GAUSSIAN = {"likelihood": "gaussian"}
 
 
+def vae(**kwargs) -> svgp.VAE:
+    return svgp.VAE(encoder(), decoder(), **GAUSSIAN, **kwargs)
+
+
 def series(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Times (series, points) and observations (series, points, pixels)."""
     rng = np.random.default_rng(seed)
@@ -120,6 +124,8 @@ class ModelCase(NamedTuple):
     refuses_replicas: str = ""
     """Part of the line with which it refuses several replicas."""
     batch: int = 4
+    replicas_tested: bool = False
+    """Whether `tests.models.test_replicas` covers it."""
 
     def make(self) -> svgp.LatentModel:
         """The model, the same each time."""
@@ -133,16 +139,16 @@ class ModelCase(NamedTuple):
 
 
 MODELS: dict[str, ModelCase] = {
-    "sparse, series": ModelCase(sparse, series),
-    "sparse, data set": ModelCase(lambda: sparse(num_data=N), data_set),
-    "titsias, series": ModelCase(lambda: sparse(bound="titsias"), series),
+    "sparse, series": ModelCase(sparse, series, replicas_tested=True),
+    "sparse, data set": ModelCase(lambda: sparse(num_data=N), data_set, replicas_tested=True),
+    "titsias, series": ModelCase(lambda: sparse(bound="titsias"), series, replicas_tested=True),
     "titsias, data set": ModelCase(lambda: sparse(bound="titsias", num_data=N), data_set, "use hensman", N),
     "sparse, pooled": ModelCase(sparse_pooled, pooled),
-    "exact, series": ModelCase(lambda: exact(likelihood="bernoulli"), series),
+    "exact, series": ModelCase(lambda: exact(likelihood="bernoulli"), series, replicas_tested=True),
     "exact, data set": ModelCase(lambda: exact(num_data=N, **GAUSSIAN), data_set, "use a sparse one", N),
     "neural process": ModelCase(lambda: NeuralProcessGPVAE(encoder(), decoder(), kernel=kernel(), **GAUSSIAN), series),
-    "vae, series": ModelCase(lambda: svgp.VAE(encoder(), decoder(), **GAUSSIAN), series),
-    "vae, data set": ModelCase(lambda: svgp.VAE(encoder(), decoder(), num_data=N, **GAUSSIAN), data_set),
+    "vae, series": ModelCase(vae, series),
+    "vae, data set": ModelCase(lambda: vae(num_data=N), data_set, replicas_tested=True),
     "cvae": ModelCase(cvae, groups),
     "svigp": ModelCase(svigp, data_set),
     "gppvae": ModelCase(gppvae, objects, "use one device"),

@@ -1,6 +1,7 @@
 """The other process of the contracts: it loads every saved model, and trains every model on two replicas."""
 
 import json
+import pickle
 import sys
 from pathlib import Path
 
@@ -19,9 +20,8 @@ STEPS, BATCH = 2, 5  # the second batch of six series leaves nothing for one of 
 def read_files(folder: Path) -> None:
     """Answers of the loaded models, as arrays "name/key"."""
     found: dict[str, np.ndarray] = {}
-    for i, name in enumerate(contract_files.MAKERS):
-        _, aux, observations = contract_files.MAKERS[name]()
-        answers = contract_files.answers(svgp.load_model(folder / f"{i}.keras"), aux, observations)
+    for name, (file, aux, observations) in pickle.loads((folder / "data.pickle").read_bytes()).items():
+        answers = contract_files.answers(svgp.load_model(file), aux, observations)
         found |= {f"{name}/{key}": value for key, value in answers.items()}
     np.savez(folder / "loaded.npz", **found)
 
@@ -57,12 +57,14 @@ def compare(name: str, two: tf.distribute.Strategy) -> dict | str:
     }
 
 
-def main(folder: str) -> None:
+def main(folder: str, *replicated: str) -> None:
+    """Read the files if there are any, and compare replicas for the models of these names."""
     two = workers.strategy_of("mirrored", [])
-    read_files(Path(folder))
+    if (Path(folder) / "data.pickle").exists():
+        read_files(Path(folder))
     workers.double_precision()
     keras.config.set_dtype_policy("float64")
-    report = {name: compare(name, two) for name in MODELS}
+    report = {name: compare(name, two) for name in replicated}
     (Path(folder) / "replicas.json").write_text(json.dumps(report))
 
 
