@@ -17,14 +17,17 @@ class OtherProcess(NamedTuple):
     saved: dict[str, dict[str, np.ndarray]]
     loaded: dict[str, np.ndarray]
     replicas: dict[str, dict | str]
+    classes: set[type]
+    """Of all layers and optimizers in the files."""
 
 
 @pytest.fixture(scope="session")
 def other_process(tmp_path_factory) -> OtherProcess:
     folder = tmp_path_factory.mktemp("contracts")
-    saved, data = {}, {}
+    saved, data, classes = {}, {}, set()
     for i, name in enumerate(contract_files.MAKERS):
         model, aux, observations = contract_files.make(name)
+        classes |= contract_files.classes_within(model)
         file = str(folder / f"{i}.keras")
         model.save(file)
         saved[name], data[name] = contract_files.answers(model, aux, observations), (file, aux, observations)
@@ -33,12 +36,12 @@ def other_process(tmp_path_factory) -> OtherProcess:
     workers.launch("tests.helpers.contract_process", folder, *replicated, timeout=300)
     with np.load(folder / "loaded.npz") as file:
         loaded = dict(file)
-    return OtherProcess(saved, loaded, json.loads((folder / "replicas.json").read_text()))
+    return OtherProcess(saved, loaded, json.loads((folder / "replicas.json").read_text()), classes)
 
 
 @pytest.fixture(scope="session")
 def more_replicas(tmp_path_factory) -> dict[str, dict | str]:
-    """The models that `tests.models.test_replicas` trains on two replicas as well."""
+    """The models that other tests train on two replicas as well."""
     folder = tmp_path_factory.mktemp("replicas")
     replicated = [name for name, case in MODELS.items() if case.replicas_tested]
     workers.launch("tests.helpers.contract_process", folder, *replicated, timeout=300)

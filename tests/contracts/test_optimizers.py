@@ -37,10 +37,9 @@ def test_steps_go_down_and_change_every_weight(name):
 
 
 @each_optimizer
-@pytest.mark.parametrize("steps", [1, 4])
-def test_training_goes_on_after_saving_as_if_nothing_had_happened(name, steps, tmp_path):
+def test_training_goes_on_after_saving_as_if_nothing_had_happened(name, tmp_path):
     trained = model(name)
-    step(trained, steps)
+    step(trained, 3)  # between two updates of the eigenvectors
     trained.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert without_names(loaded.optimizer.get_config()) == without_names(trained.optimizer.get_config())
@@ -63,9 +62,8 @@ def test_a_copy_from_the_configuration_takes_the_same_steps(name):
 
 
 @each_optimizer
-@pytest.mark.parametrize("options", [{"run_eagerly": True}, {"jit_compile": True}])
-def test_eager_and_xla_steps_equal_those_of_a_graph(name, options):
-    weights = step(model(name, "float64"), 4), step(model(name, "float64", **options), 4)
+def test_eager_steps_equal_those_of_a_graph(name):
+    weights = step(model(name, "float64"), 4), step(model(name, "float64", run_eagerly=True), 4)
     for one, two in zip(*weights, strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-7, atol=1e-9)
 

@@ -1,5 +1,7 @@
 """What every prior promises: additive statistics, predictions that agree with each other, in and out of graphs."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -19,8 +21,9 @@ WHOLE_BATCH = {"exact, data set"}
 """`call` refuses a batch that is not the whole data set."""
 
 
+@functools.cache
 def make(name: str) -> Prior:
-    """The prior of a case, none of its weights where it started."""
+    """The prior of a case, none of its weights where it started; tests leave it as it is."""
     return moved(PRIORS[name].make(contract_parts.kernel()))
 
 

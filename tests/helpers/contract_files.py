@@ -1,5 +1,6 @@
 """Models that carry each part through a file, and what they answer before and after."""
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -9,39 +10,35 @@ import numpy as np
 import tensorflow as tf
 
 import svgp_vae_tf as svgp
-from svgp_vae_tf.priors import SparseGP, VariationalGP
-from tests.helpers import contract_models, contract_parts
+from svgp_vae_tf import kernels
+from svgp_vae_tf.priors import SparseGP
+from tests.helpers import contract_models
 from tests.helpers.contract_checks import moved
 from tests.helpers.contract_models import GAUSSIAN, MODELS, N, Z, decoder, encoder
-from tests.helpers.contract_parts import FEATURES, KERNELS, LAYERS, LIKELIHOODS, OBJECTIVES, OPTIMIZERS, PRIORS
+from tests.helpers.contract_parts import FEATURES, KERNELS, LAYERS, LIKELIHOODS, OBJECTIVES, OPTIMIZERS
 
 Made = tuple[svgp.LatentModel, Any, np.ndarray]
 """A model, auxiliary data and observations."""
 
 
-def with_kernel(name: str) -> Made:
-    kernel = KERNELS[name](num_latents=contract_models.LATENTS)
+def all_kernels() -> Made:
+    """A model whose kernel is the sum of all."""
+    kernel = kernels.Sum([make(num_latents=contract_models.LATENTS) for make in KERNELS.values()])
     return svgp.LatentModel(encoder(), decoder(), SparseGP(kernel, Z, num_data=N), **GAUSSIAN), *MODELS[
         "svigp"
     ].observed()
 
 
-def with_prior(name: str) -> Made:
-    prior, data = PRIORS[name].make(contract_parts.kernel()), PRIORS[name].data
-    first = None if isinstance(prior, VariationalGP) else encoder()
-    observations = np.cos(np.arange(3.0) + data.mean.numpy()[..., :1]).astype(np.float32)
-    return svgp.LatentModel(first, decoder(), prior, **GAUSSIAN), data.features.numpy(), observations
-
-
-def with_features(name: str) -> Made:
-    case = FEATURES[name]
+def named_table() -> Made:
+    case = FEATURES["gplvm, named"]
     points = np.random.default_rng(0).normal(size=(4, case.width))
     model = contract_models.sparse(num_data=N, auxiliary=case.make(), inducing_points=points)
     return model, case.aux, MODELS["svigp"].observed()[1]
 
 
-def with_likelihood(name: str) -> Made:
-    return contract_models.sparse(likelihood=LIKELIHOODS[name]()), *MODELS["any prior"].observed()
+def trained_likelihood() -> Made:
+    model = contract_models.sparse(likelihood=LIKELIHOODS["gaussian, trained"]())
+    return model, *MODELS["any prior"].observed()
 
 
 def with_layer(name: str) -> Made:
@@ -53,11 +50,12 @@ def with_layer(name: str) -> Made:
     return svgp.VAE(keras.Sequential(flat), images, num_data=N, **GAUSSIAN), contract_models.data_set()[0], observations
 
 
-def trained(optimizer: Any = "sgd", objective: Any = None) -> Made:
+def training(objective: str | None, optimizer: str | None) -> Made:
     """A model after two steps."""
     data = MODELS["svigp"].observed()
     model = contract_models.sparse(num_data=N)
-    model.compile(optimizer, objective=objective, run_eagerly=True)
+    chosen = OPTIMIZERS[optimizer]() if optimizer else "sgd"
+    model.compile(chosen, objective=OBJECTIVES[objective]() if objective else None, run_eagerly=True)
     for _ in range(2):
         model.train_on_batch(*data)
     return model, *data
@@ -65,14 +63,25 @@ def trained(optimizer: Any = "sgd", objective: Any = None) -> Made:
 
 MAKERS: dict[str, Callable[[], Made]] = {
     **{f"models: {name}": lambda name=name: (MODELS[name].make(), *MODELS[name].observed()) for name in MODELS},
-    **{f"kernels: {name}": lambda name=name: with_kernel(name) for name in KERNELS},
-    **{f"priors: {name}": lambda name=name: with_prior(name) for name in PRIORS},
-    **{f"features: {name}": lambda name=name: with_features(name) for name in FEATURES},
-    **{f"likelihoods: {name}": lambda name=name: with_likelihood(name) for name in LIKELIHOODS},
     **{f"layers: {name}": lambda name=name: with_layer(name) for name in LAYERS},
-    **{f"objectives: {name}": lambda name=name: trained(objective=OBJECTIVES[name]()) for name in OBJECTIVES},
-    **{f"optimizers: {name}": lambda name=name: trained(OPTIMIZERS[name]()) for name in OPTIMIZERS},
+    **{
+        f"training: {objective}, {optimizer}": lambda objective=objective, optimizer=optimizer: training(
+            objective, optimizer
+        )
+        for objective, optimizer in itertools.zip_longest(OBJECTIVES, OPTIMIZERS)
+    },
+    "all kernels": all_kernels,
+    "a table by name": named_table,
+    "a likelihood that is trained": trained_likelihood,
 }
+
+
+def classes_within(model: svgp.LatentModel) -> set[type]:
+    """Classes of a model, all layers within it, and what it is compiled with."""
+    found = {type(layer) for layer in model._flatten_layers(recursive=True)}
+    if model.compiled:
+        found |= {type(model.optimizer), type(model.optimizer._learning_rate), type(model.objective)}
+    return found
 
 
 def make(name: str) -> Made:
@@ -93,6 +102,8 @@ def answers(model: svgp.LatentModel, aux: Any, observations: np.ndarray) -> dict
     terms = model.elbo_terms(_tensors(aux), tf.constant(observations))
     model.sample_latents = with_noise
     found |= {f"elbo {key}": value.numpy() for key, value in terms._asdict().items()}
+    for i, part in enumerate(getattr(getattr(model.prior, "kernel", None), "kernels", [])):
+        found[f"kernel {i}"] = part.matrix(Z[np.newaxis], Z[np.newaxis] + 0.1).numpy()
     if model.compiled:
         model.run_eagerly = True
         model.train_on_batch(aux, observations)

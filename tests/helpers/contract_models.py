@@ -125,7 +125,7 @@ class ModelCase(NamedTuple):
     """Part of the line with which it refuses several replicas."""
     batch: int = 4
     replicas_tested: bool = False
-    """Whether `tests.models.test_replicas` covers it."""
+    """Whether other tests train it on two replicas; contracts do so among the slow tests only."""
 
     def make(self) -> svgp.LatentModel:
         """The model, the same each time."""
@@ -143,7 +143,7 @@ MODELS: dict[str, ModelCase] = {
     "sparse, data set": ModelCase(lambda: sparse(num_data=N), data_set, replicas_tested=True),
     "titsias, series": ModelCase(lambda: sparse(bound="titsias"), series, replicas_tested=True),
     "titsias, data set": ModelCase(lambda: sparse(bound="titsias", num_data=N), data_set, "use hensman", N),
-    "sparse, pooled": ModelCase(sparse_pooled, pooled),
+    "sparse, pooled": ModelCase(sparse_pooled, pooled, replicas_tested=True),
     "exact, series": ModelCase(lambda: exact(likelihood="bernoulli"), series, replicas_tested=True),
     "exact, data set": ModelCase(lambda: exact(num_data=N, **GAUSSIAN), data_set, "use a sparse one", N),
     "neural process": ModelCase(lambda: NeuralProcessGPVAE(encoder(), decoder(), kernel=kernel(), **GAUSSIAN), series),

@@ -36,7 +36,7 @@ def train(name: str, strategy: tf.distribute.Strategy) -> tuple[list[float], lis
     )  # fmt: skip
     with strategy.scope():
         model = case.make()
-        model.compile(keras.optimizers.SGD(0.01))
+        model.compile(keras.optimizers.SGD(0.01), run_eagerly=strategy.num_replicas_in_sync == 1)
     history = model.fit(batches.repeat(), steps_per_epoch=1, epochs=STEPS, verbose=0)
     return history.history["loss"], model.get_weights()
 
