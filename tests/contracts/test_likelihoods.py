@@ -86,7 +86,9 @@ def test_graphs_of_unknown_sizes_give_the_eager_values_and_gradients(name):
     likelihood = LIKELIHOODS[name]()
     signature = [unknown_sizes(OUTPUTS, 2), unknown_sizes(OBSERVATIONS, 2)]
     compiled = tf.function(
-        lambda outputs, observations: values(likelihood, outputs, observations), input_signature=signature
+        lambda outputs, observations: values(likelihood, outputs, observations),
+        input_signature=signature,
+        autograph=False,
     )
     for data in ((OUTPUTS, OBSERVATIONS), (OUTPUTS[:2, :3], OBSERVATIONS[:2, :3])):
         assert_same(values(likelihood, *data), compiled(*data))

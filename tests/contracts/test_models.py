@@ -17,16 +17,14 @@ from tests.helpers.contract_models import GROUPS, MODELS, ready
 each_model = pytest.mark.parametrize("name", MODELS)
 # the size of the context is random, and XLA solves no systems of a size that it does not know
 NOT_IN_XLA = {"neural process": "Dynamic input unexpectedly found"}
-ALIKE_IN_XLA = {
-    "sparse, data set",
-    "titsias, series",
-    "titsias, data set",
-    "exact, data set",
-    "vae, data set",
-    "any prior",
+ALIKE = {
+    "sparse, data set", "titsias, series", "titsias, data set", "exact, data set", "vae, data set", "any prior",
     "original svigp",
-}
-"""Models whose operations are those of another one; XLA takes seconds to compile each."""
+}  # fmt: skip
+"""Models whose operations are those of another one: what takes seconds is checked for them by the slow tests."""
+once_for_alike = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in ALIKE else ()) for name in MODELS]
+)
 WHOLE_BATCH = {"exact, data set"}
 """Models that need all data in one batch."""
 
@@ -82,29 +80,30 @@ def test_every_trainable_weight_has_a_gradient(name):
             assert np.all(gradient.numpy()[used]) and not np.any(gradient.numpy()[~used])
 
 
+@functools.cache
+def graph(name: str) -> Any:
+    """`terms_and_gradients` as a graph for a batch of any size."""
+    signature = tf.nest.map_structure(lambda array: unknown_sizes(array, 1), data_of(name))
+    model = moved_model(name)
+    traced = tf.function(lambda *batch: terms_and_gradients(model, *batch), input_signature=signature, autograph=False)
+    return traced.get_concrete_function()
+
+
 @each_model
 def test_graphs_of_unknown_batch_size_give_the_eager_terms_and_gradients(name):
-    model, data = moved_model(name), data_of(name)
-    signature = tf.nest.map_structure(lambda array: unknown_sizes(array, 1), data)
-    compiled = tf.function(
-        lambda *batch: terms_and_gradients(model, *batch), input_signature=signature, autograph=False
-    )
     for count in (None,) if name in WHOLE_BATCH else (None, GROUPS):
-        batch = tf.nest.map_structure(lambda array, count=count: array[:count], data)
-        assert_same(expected(name, count), seeded(model, compiled, *batch), 2e-6)
+        batch = tf.nest.map_structure(lambda array, count=count: array[:count], data_of(name))
+        assert_same(expected(name, count), seeded(moved_model(name), graph(name), *batch), 2e-6)
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow if name in ALIKE_IN_XLA else ()) for name in MODELS]
-)
+@once_for_alike
 def test_xla_gives_the_eager_terms_and_gradients(name):
-    model, data = moved_model(name), data_of(name)
-    compiled = tf.function(lambda *batch: terms_and_gradients(model, *batch), jit_compile=True, autograph=False)
+    compiled = tf.function(lambda *batch: graph(name)(*batch), jit_compile=True, autograph=False)
     if name in NOT_IN_XLA:
         with pytest.raises(tf.errors.InternalError, match=NOT_IN_XLA[name]):
-            compiled(*data)
+            compiled(*data_of(name))
         return
-    assert_same(expected(name), seeded(model, compiled, *data), 2e-6)
+    assert_same(expected(name), seeded(moved_model(name), compiled, *data_of(name)), 2e-6)
 
 
 @each_model
@@ -131,7 +130,7 @@ def policy(request) -> Iterator[str]:
     keras.config.set_dtype_policy(before)
 
 
-@each_model
+@once_for_alike
 @pytest.mark.parametrize("policy", ["float64", "mixed_float16"], indirect=True)
 def test_models_train_and_answer_in_the_types_of_the_policy(name, policy):
     model, (aux, observations) = ready(name), MODELS[name].observed()

@@ -125,7 +125,7 @@ class ModelCase(NamedTuple):
     """Part of the line with which it refuses several replicas."""
     batch: int = 4
     replicas_tested: bool = False
-    """Whether other tests train it on two replicas; contracts do so among the slow tests only."""
+    """Whether other tests train it, or one like it, on two replicas; contracts do so among the slow tests only."""
 
     def make(self) -> svgp.LatentModel:
         """The model, the same each time."""
@@ -147,13 +147,13 @@ MODELS: dict[str, ModelCase] = {
     "exact, series": ModelCase(lambda: exact(likelihood="bernoulli"), series, replicas_tested=True),
     "exact, data set": ModelCase(lambda: exact(num_data=N, **GAUSSIAN), data_set, "use a sparse one", N),
     "neural process": ModelCase(lambda: NeuralProcessGPVAE(encoder(), decoder(), kernel=kernel(), **GAUSSIAN), series),
-    "vae, series": ModelCase(vae, series),
+    "vae, series": ModelCase(vae, series, replicas_tested=True),
     "vae, data set": ModelCase(lambda: vae(num_data=N), data_set, replicas_tested=True),
     "cvae": ModelCase(cvae, groups),
     "svigp": ModelCase(svigp, data_set),
     "gppvae": ModelCase(gppvae, objects, "use one device"),
     "any prior": ModelCase(original_ball, series),
-    "original svigp": ModelCase(lambda: svigp(OriginalSVIGP), data_set),
+    "original svigp": ModelCase(lambda: svigp(OriginalSVIGP), data_set, replicas_tested=True),
     "original gppvae": ModelCase(lambda: gppvae(OriginalGPPVAE), objects, "use one device"),
 }  # fmt: skip
 
