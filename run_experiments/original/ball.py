@@ -15,6 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from svgp_vae_tf.distribution import sum_over_replicas
 from svgp_vae_tf.gp import linalg, whitened
 from svgp_vae_tf.kernels import Kernel
 from svgp_vae_tf.priors.sparse import SparseGP
@@ -44,6 +45,6 @@ def original_ball_term(q: whitened.WhitenedPosterior, chol_kmm: tf.Tensor) -> tf
     log_a = log_k + linalg.log_determinant(q.root)
     _, a = whitened.inducing_moments(q, chol_kmm)
     quadratic = linalg.sum_of_squares(linalg.solve_lower(chol_kmm, a), axis=(-2, -1))  # tr(A K_mm^-1 A)
-    over_videos = tf.reduce_sum(quadratic - log_a, axis=0, keepdims=True)
+    over_videos = sum_over_replicas(tf.reduce_sum(quadratic - log_a, axis=0, keepdims=True))
     m = tf.cast(tf.shape(q.mean)[-1], q.mean.dtype)
     return 0.5 * (log_k - m + linalg.sum_of_squares(q.root, axis=(-2, -1)) + over_videos)

@@ -55,7 +55,7 @@ class GPLVM(Features):
         self.id_column, self.train_vectors = id_column, train_vectors
         self._names = None if names is None else tuple(names)
         self.vectors = self.add_weight(
-            name="vectors", shape=self.initial_vectors.shape, initializer="zeros", dtype="float64",
+            name="vectors", shape=self.initial_vectors.shape, initializer="zeros", dtype="float64", autocast=False,
             trainable=train_vectors,
         )  # fmt: skip
         self.vectors.assign(self.initial_vectors)

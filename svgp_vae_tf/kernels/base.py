@@ -55,7 +55,7 @@ class Kernel(keras.layers.Layer):
         if self.num_latents is not None:
             value = np.broadcast_to(value, (self.num_latents, *value.shape))
         self._raw[name] = self.add_weight(
-            name=f"log_{name}", shape=value.shape, initializer="zeros", dtype="float64", trainable=True
+            name=f"log_{name}", shape=value.shape, initializer="zeros", dtype="float64", autocast=False, trainable=True
         )
         self._raw[name].assign(np.log(value))
 

@@ -66,7 +66,8 @@ class LatentModel(keras.Model):
         seed: int = 0,
         **kwargs,
     ) -> None:
-        super().__init__(**kwargs)
+        # without Keras' casts, which would round auxiliary data and the prior's weights to the networks' type
+        super().__init__(autocast=False, **kwargs)
         # files hold weights in the order in which these are set
         self.encoder = encoder
         self.decoder = decoder

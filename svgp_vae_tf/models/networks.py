@@ -93,7 +93,10 @@ def known_event(encoder: keras.Model | None, decoder: keras.Model) -> Shape | No
     """The shape of single observations, if the networks are built and tell."""
     if not decoder.built or not (encoder is None or encoder.built):
         return None
-    return tuple(decoder.output_shape[1:]) if encoder is None else input_event(encoder, ()) or None
+    if encoder is not None:
+        return input_event(encoder, ()) or None
+    shape = getattr(decoder, "output_shape", None)  # subclasses of `keras.Model` have none
+    return None if shape is None else tuple(shape[1:])
 
 
 def input_event(network: keras.Model, unknown: Shape) -> Shape:
@@ -106,7 +109,7 @@ def input_event(network: keras.Model, unknown: Shape) -> Shape:
 
 def output_shape(network: keras.Model, event: Shape) -> Shape:
     """Shape of a network's output for one item of shape ``event``; builds the network if necessary."""
-    if network.built and isinstance(network.input_shape, list):  # a conditional network
+    if network.built and isinstance(getattr(network, "input_shape", None), list):  # a conditional network
         return tuple(network.output_shape[1:])
     if not network.built or None not in event:
         return tuple(network(tf.zeros((1, *(8 if size is None else size for size in event)))).shape[1:])

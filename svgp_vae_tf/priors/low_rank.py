@@ -72,7 +72,7 @@ class LowRankGP(Prior):
         self.kernel.validate_features(self.views.shape[1])
         self.initial_noise_variance = float(noise_variance)
         self._log_alpha = self.add_weight(
-            name="log_noise_variance", shape=(), dtype="float64",
+            name="log_noise_variance", shape=(), dtype="float64", autocast=False,
             initializer=keras.initializers.Constant(np.log(noise_variance)),
         )  # fmt: skip
 

@@ -96,7 +96,7 @@ class SparseGP(Prior):
         self.initial_inducing_points = points
         self.inducing_scale = _scale(points, inducing_scale)
         self._raw_points = self.add_weight(
-            name="inducing_points", shape=points.shape, initializer="zeros", dtype="float64",
+            name="inducing_points", shape=points.shape, initializer="zeros", dtype="float64", autocast=False,
             trainable=train_inducing_points,
         )  # fmt: skip
         self._raw_points.assign(points / self.inducing_scale)

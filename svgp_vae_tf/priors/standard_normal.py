@@ -47,7 +47,7 @@ class StandardNormal(Prior):
 
     def statistics(self, data: LatentData, factors: tuple[tf.Tensor, ...] | None = None) -> SufficientStatistics:
         """The number of channels."""
-        return Channels(tf.zeros_like(data.mean[..., 0, :]))
+        return Channels(tf.zeros_like(tf.reduce_sum(data.mean, axis=-2)))
 
     def merge(self, one: SufficientStatistics, other: SufficientStatistics) -> SufficientStatistics:
         """Further data change nothing."""

@@ -56,7 +56,7 @@ class VariationalGP(SparseGP):
         self.num_latents = int(num_latents)
         super().validate_latents(self.num_latents)
         shape = (self.num_latents, self.initial_inducing_points.shape[-2])
-        options: dict[str, Any] = {"initializer": "zeros", "dtype": "float64", "trainable": True}
+        options: dict[str, Any] = {"initializer": "zeros", "dtype": "float64", "autocast": False}
         self._mean = self.add_weight(name="variational_mean", shape=shape, **options)
         # T below the diagonal, its logarithm on it; entries above are unused
         self._raw_factor = self.add_weight(name="variational_factor", shape=(*shape, shape[-1]), **options)
