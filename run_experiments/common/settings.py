@@ -1,28 +1,166 @@
-"""What the experiments' flags have in common: pairs of numbers, and flags that would change nothing."""
+"""Settings of an experiment as a dataclass whose fields describe their own command-line flags."""
 
-from collections.abc import Iterable
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Collection, Mapping
+from typing import Any, Self
 
 from absl import flags
 
+flags.disclaim_key_flags()  # the flags belong to the program that defines them, and its --help lists them
 
-def pair(name: str) -> tuple[float, float] | None:
-    """The two numbers of a list flag, or None if it has no value.
 
-    Raises:
-        ValueError: for a value that is not two numbers.
+@dataclasses.dataclass(frozen=True)
+class Description:
+    """Help, allowed values and use of a setting. None is always allowed where the field's annotation allows it.
+
+    Args:
+        help: help text of the flag.
+        choices: the allowed strings.
+        lower: the smallest allowed number.
+        positive: whether a number must be above 0.
+        below: a number must be smaller than this.
+        finite: whether a number must be finite.
+        increasing: whether a pair of numbers must be positive, finite and increasing.
+        default_varies: whether the default depends on other settings; the flag then shows none.
+        unused_with: from names of other settings to those of their values with which this one has no effect.
+        unused_given: names of other settings that leave this one without effect whenever they are not None.
     """
-    value = flags.FLAGS[name].value
+
+    help: str
+    choices: Collection[str] | None = None
+    lower: int | None = None
+    positive: bool = False
+    below: float = math.inf
+    finite: bool = True
+    increasing: bool = False
+    default_varies: bool = False
+    unused_with: Mapping[str, Collection[Any]] = types.MappingProxyType({})
+    unused_given: Collection[str] = ()
+
+    def validate(self, name: str, value: Any) -> None:
+        """Raise ValueError, in one line, for a value that is not allowed."""
+        if self.choices is not None and value not in self.choices:
+            raise ValueError(f"unknown {name} {value!r}; choose one of {', '.join(self.choices)}")
+        if self.increasing:
+            low, high = value
+            if not 0.0 < low < high < math.inf:
+                raise ValueError(f"--{name} must be positive and rising, got {low:g},{high:g}")
+        elif (self.positive or self.lower is not None) and not self._allows(value):
+            raise ValueError(f"--{name} must {self._requirement(value)}, got {value}")
+
+    def _allows(self, number: float) -> bool:
+        large_enough = number > 0 if self.lower is None else number >= self.lower
+        return large_enough and (number < self.below or (number == math.inf and not self.finite))
+
+    def _requirement(self, number: float) -> str:
+        if self.below < math.inf:
+            return f"be between 0 and {self.below:g}"
+        if self.lower is None:
+            return "be positive and finite" if self.finite else "be positive"
+        if self.lower == 0:
+            return "be finite and not negative" if isinstance(number, float) else "not be negative"
+        return f"be at least {self.lower}"
+
+
+def setting(default: Any, help: str, **options: Any) -> Any:
+    """A field of `ExperimentSettings` with a default value, the help of its flag, and options of `Description`."""
+    return dataclasses.field(default=default, metadata={"description": Description(help, **options)})
+
+
+@dataclasses.dataclass(frozen=True)
+class ExperimentSettings:
+    """Base class of an experiment's settings: every field of a subclass is made by `setting` and has a flag.
+
+    The annotation of a field decides the kind of its flag: bool, int, float, str, or tuple[float, float] for two
+    numbers separated by a comma. Any of them may be ``| None``.
+    """
+
+    @classmethod
+    def of(cls, **values: Any) -> Self:
+        """Settings with these values. Subclasses with defaults that vary override it."""
+        return cls(**values)
+
+    @classmethod
+    def descriptions(cls) -> dict[str, Description]:
+        """The descriptions of the fields by name."""
+        return {field.name: field.metadata["description"] for field in dataclasses.fields(cls)}
+
+    @classmethod
+    def define_flags(cls, flag_values: flags.FlagValues = flags.FLAGS) -> None:
+        """Define a flag for each field."""
+        for field in dataclasses.fields(cls):
+            _define_flag(field, flag_values)
+
+    @classmethod
+    def from_flags(cls, flag_values: flags.FlagValues = flags.FLAGS) -> Self:
+        """Settings from the parsed flags.
+
+        Raises:
+            ValueError: for a pair that is not two numbers, and for a flag that has no effect with the others.
+        """
+        values = {}
+        for field in dataclasses.fields(cls):
+            value = flag_values[field.name].value
+            if value is None and field.metadata["description"].default_varies:
+                continue
+            values[field.name] = _parse_pair(field.name, value) if _kind(field) is tuple else value
+        settings = cls.of(**values)
+        settings._reject_unused([name for name in values if flag_values[name].present])
+        return settings
+
+    def check(self) -> None:
+        """Raise ValueError, in one line, for settings that cannot work."""
+        for name, description in self.descriptions().items():
+            if getattr(self, name) is not None:
+                description.validate(name, getattr(self, name))
+
+    def _reject_unused(self, given: Collection[str]) -> None:
+        """Raise ValueError for the first of the given flags that has no effect on a run with these settings."""
+        descriptions = self.descriptions()
+        for name in given:
+            for other, values in descriptions[name].unused_with.items():
+                if getattr(self, other) in values:
+                    raise ValueError(f"--{name} has no effect with --{other}={getattr(self, other)}")
+            for other in descriptions[name].unused_given:
+                if getattr(self, other) is not None:
+                    raise ValueError(f"--{name} has no effect when --{other} is given")
+
+
+def _kind(field: dataclasses.Field[Any]) -> type:
+    """The type of a field's values other than None: bool, int, float, str or tuple."""
+    kind: Any = field.type
+    if isinstance(kind, types.UnionType):
+        (kind,) = (option for option in typing.get_args(kind) if option is not types.NoneType)
+    return typing.get_origin(kind) or kind
+
+
+def _define_flag(field: dataclasses.Field[Any], flag_values: flags.FlagValues) -> None:
+    description: Description = field.metadata["description"]
+    default = None if description.default_varies else field.default
+    if description.choices is not None:
+        flags.DEFINE_enum(field.name, default, description.choices, description.help, flag_values=flag_values)
+        return
+    kind = _kind(field)
+    if kind is tuple and default is not None:
+        default = [str(number) for number in default]
+    define = {
+        bool: flags.DEFINE_bool,
+        int: flags.DEFINE_integer,
+        float: flags.DEFINE_float,
+        str: flags.DEFINE_string,
+        tuple: flags.DEFINE_list,
+    }[kind]
+    define(field.name, default, description.help, flag_values=flag_values)
+
+
+def _parse_pair(name: str, value: list[str] | None) -> tuple[float, float] | None:
     if value is None:
         return None
     try:
-        low, high = (float(x) for x in value)
+        low, high = (float(number) for number in value)
     except ValueError:
         raise ValueError(f"--{name} takes two numbers, such as 1e-3,10; got {','.join(value)}") from None
     return low, high
-
-
-def refuse_idle(names: Iterable[str], on: str) -> None:
-    """Raise ValueError if one of these flags was given: it would have no effect on a run."""
-    for name in names:
-        if flags.FLAGS[name].present:
-            raise ValueError(f"--{name} has no effect on {on}")
