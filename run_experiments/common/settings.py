@@ -37,7 +37,7 @@ class Description:
     finite: bool = True
     increasing: bool = False
     default_varies: bool = False
-    unused_with: Mapping[str, Collection[Any]] = types.MappingProxyType({})
+    unused_with: Mapping[str, Collection[Any]] = dataclasses.field(default_factory=dict)
     unused_given: Collection[str] = ()
 
     def validate(self, name: str, value: Any) -> None:
@@ -84,11 +84,6 @@ class ExperimentSettings:
         return cls(**values)
 
     @classmethod
-    def descriptions(cls) -> dict[str, Description]:
-        """The descriptions of the fields by name."""
-        return {field.name: field.metadata["description"] for field in dataclasses.fields(cls)}
-
-    @classmethod
     def define_flags(cls, flag_values: flags.FlagValues = flags.FLAGS) -> None:
         """Define a flag for each field."""
         for field in dataclasses.fields(cls):
@@ -108,25 +103,28 @@ class ExperimentSettings:
                 continue
             values[field.name] = _parse_pair(field.name, value) if _kind(field) is tuple else value
         settings = cls.of(**values)
-        settings._reject_unused([name for name in values if flag_values[name].present])
+        settings._reject_unused(flag_values)
         return settings
 
     def check(self) -> None:
         """Raise ValueError, in one line, for settings that cannot work."""
-        for name, description in self.descriptions().items():
-            if getattr(self, name) is not None:
-                description.validate(name, getattr(self, name))
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if not (value is None and types.NoneType in typing.get_args(field.type)):
+                field.metadata["description"].validate(field.name, value)
 
-    def _reject_unused(self, given: Collection[str]) -> None:
-        """Raise ValueError for the first of the given flags that has no effect on a run with these settings."""
-        descriptions = self.descriptions()
-        for name in given:
-            for other, values in descriptions[name].unused_with.items():
+    def _reject_unused(self, flag_values: flags.FlagValues) -> None:
+        """Raise ValueError for the first given flag that has no effect on a run with these settings."""
+        for field in dataclasses.fields(self):
+            if not flag_values[field.name].present:
+                continue
+            description: Description = field.metadata["description"]
+            for other, values in description.unused_with.items():
                 if getattr(self, other) in values:
-                    raise ValueError(f"--{name} has no effect with --{other}={getattr(self, other)}")
-            for other in descriptions[name].unused_given:
+                    raise ValueError(f"--{field.name} has no effect with --{other}={getattr(self, other)}")
+            for other in description.unused_given:
                 if getattr(self, other) is not None:
-                    raise ValueError(f"--{name} has no effect when --{other} is given")
+                    raise ValueError(f"--{field.name} has no effect when --{other} is given")
 
 
 def _kind(field: dataclasses.Field[Any]) -> type:
@@ -139,7 +137,7 @@ def _kind(field: dataclasses.Field[Any]) -> type:
 
 def _define_flag(field: dataclasses.Field[Any], flag_values: flags.FlagValues) -> None:
     description: Description = field.metadata["description"]
-    default = None if description.default_varies else field.default
+    default: Any = None if description.default_varies else field.default
     if description.choices is not None:
         flags.DEFINE_enum(field.name, default, description.choices, description.help, flag_values=flag_values)
         return

@@ -64,7 +64,7 @@ class Settings(ExperimentSettings):
         400, "Number of images of each digit, before rotation.", lower=1, unused_given=("data",)
     )
     data_seed: int = setting(
-        0, "Seed of the choice of images, the held-out angles and the split.", lower=0, unused_given=("data",)
+        0, "Seed of the choice of images, the held-out angle and the split.", lower=0, unused_given=("data",)
     )
     eval_shuffle: bool = setting(
         False,
@@ -72,7 +72,7 @@ class Settings(ExperimentSettings):
         unused_given=("data",),
     )
     num_scores: int = setting(8, "Entries M of an object's vector.", lower=1, unused_with={"model": MODELS_WITHOUT_GP})
-    model: str = setting("svgpvae", "The model.", choices=MODELS)
+    model: str = setting("svgpvae", "Which model to train.", choices=MODELS)
     bound: str = setting(
         "hensman",
         "Regulariser of svgpvae.",
@@ -126,7 +126,7 @@ class Settings(ExperimentSettings):
     evaluate_every: int = setting(10, "Epochs between evaluations and checkpoints.", lower=1)
     optimizer: str = setting(
         "soap",
-        f"The optimiser. {DEFAULT_VARIES}",
+        "The optimiser. By default soap for svgpvae and svigp, unless --objective=original_geco; otherwise adam.",
         choices=batch_phases.OPTIMIZERS,
         default_varies=True,
     )
