@@ -192,7 +192,7 @@ class Settings(ExperimentSettings):
         if self.start_from is not None and self.model in (*SVIGP_MODELS, "cvae"):
             raise ValueError(f"--start_from gives an encoder and a decoder, which {self.model} does not share")
         if self.start_from is None and not self.train_networks:
-            raise ValueError("--notrain_networks is for networks that are trained: give --start_from=RUN_FOLDER")
+            raise ValueError("--notrain_networks needs trained networks: give --start_from=RUN_FOLDER")
         if self.data is not None and self.mnist_path is not None:
             raise ValueError("give either --data, a file of rotated digits, or --mnist_path, MNIST itself")
         if self.epochs % self.evaluate_every:

@@ -1,6 +1,7 @@
 """Settings whose fields describe their flags: definition, parsing, validation and flags without effect."""
 
 import dataclasses
+import importlib
 import math
 import subprocess
 import sys
@@ -158,9 +159,10 @@ def test_conditions_name_settings_and_values_that_exist(experiment):
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
-def test_help_lists_every_setting_as_a_flag_of_the_program(experiment):
+def test_help_describes_the_experiment_and_lists_every_setting_as_a_flag_of_the_program(experiment):
     module = experiment.__name__.removesuffix(".settings")
     shown = subprocess.run([sys.executable, "-m", module, "--help"], capture_output=True, text=True, check=False).stdout
+    assert shown.startswith(importlib.import_module(module).__doc__ or "no docstring")
     for field in dataclasses.fields(experiment.Settings):
         name = f"[no]{field.name}" if field.type is bool else field.name
         assert f"\n  --{name}: " in shown

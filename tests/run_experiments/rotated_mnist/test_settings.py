@@ -132,7 +132,7 @@ COUNTS = (
         ),
         (
             {"train_networks": False},
-            "--notrain_networks is for networks that are trained: give --start_from=RUN_FOLDER",
+            "--notrain_networks needs trained networks: give --start_from=RUN_FOLDER",
         ),
         (
             {"data": "a.npz", "mnist_path": "b.npz"},
