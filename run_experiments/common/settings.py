@@ -19,10 +19,10 @@ class Description:
     Args:
         help: help text of the flag.
         choices: the allowed strings.
-        lower: the smallest allowed number.
+        lower: the smallest allowed number, 0 or above.
         positive: whether a number must be above 0.
-        below: a number must be smaller than this.
-        finite: whether a number must be finite.
+        finite: whether a positive number must be finite.
+        fraction: whether a number must be between 0 and 1, exclusive.
         increasing: whether a pair of numbers must be positive, finite and increasing.
         default_varies: whether the default depends on other settings; the flag then shows none.
         unused_with: from names of other settings to those of their values with which this one has no effect.
@@ -33,8 +33,8 @@ class Description:
     choices: Collection[str] | None = None
     lower: int | None = None
     positive: bool = False
-    below: float = math.inf
     finite: bool = True
+    fraction: bool = False
     increasing: bool = False
     default_varies: bool = False
     unused_with: Mapping[str, Collection[Any]] = dataclasses.field(default_factory=dict)
@@ -48,21 +48,25 @@ class Description:
             low, high = value
             if not 0.0 < low < high < math.inf:
                 raise ValueError(f"--{name} must be positive and rising, got {low:g},{high:g}")
-        elif (self.positive or self.lower is not None) and not self._allows(value):
-            raise ValueError(f"--{name} must {self._requirement(value)}, got {value}")
+            return
+        requirement, met = self._requirement(value)
+        if not met:
+            raise ValueError(f"--{name} must {requirement}, got {value}")
 
-    def _allows(self, number: float) -> bool:
-        large_enough = number > 0 if self.lower is None else number >= self.lower
-        return large_enough and (number < self.below or (number == math.inf and not self.finite))
-
-    def _requirement(self, number: float) -> str:
-        if self.below < math.inf:
-            return f"be between 0 and {self.below:g}"
+    def _requirement(self, value: Any) -> tuple[str, bool]:
+        """What a number must be, in words, and whether this one is."""
+        if self.fraction:
+            return "be between 0 and 1", 0.0 < value < 1.0
+        if self.positive and self.finite:
+            return "be positive and finite", 0.0 < value < math.inf
+        if self.positive:
+            return "be positive", value > 0.0
         if self.lower is None:
-            return "be positive and finite" if self.finite else "be positive"
-        if self.lower == 0:
-            return "be finite and not negative" if isinstance(number, float) else "not be negative"
-        return f"be at least {self.lower}"
+            return "", True
+        allowed = self.lower <= value < math.inf
+        if self.lower > 0:
+            return f"be at least {self.lower}", allowed
+        return "be finite and not negative" if isinstance(value, float) else "not be negative", allowed
 
 
 def setting(default: Any, help: str, **options: Any) -> Any:

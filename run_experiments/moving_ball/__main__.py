@@ -1,6 +1,8 @@
 """Moving ball: recover the path of a ball from a video (paper, section 4.1).
 
     python -m run_experiments.moving_ball --model=svgpvae --num_inducing=15 --output_dir=runs/svgpvae
+
+Each setting of the experiment is a flag.
 """
 
 from run_experiments.common import command

@@ -1,6 +1,8 @@
 """Rotated MNIST: generate digits at an unseen angle (paper, section 4.2).
 
     python -m run_experiments.rotated_mnist --model=svgpvae --output_dir=runs/rotated_mnist
+
+Each setting of the experiment is a flag.
 """
 
 from run_experiments.common import command

@@ -153,8 +153,7 @@ class Settings(ExperimentSettings):
     adam_beta_2: float = setting(
         0.99,
         f"Decay rate of the optimiser's second moments. {DEFAULT_VARIES}",
-        positive=True,
-        below=1.0,
+        fraction=True,
         default_varies=True,
     )
     start_from: str | None = setting(None, "Start with the encoder and decoder of the finished run in this folder.")

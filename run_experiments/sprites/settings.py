@@ -67,7 +67,7 @@ class Settings(ExperimentSettings):
         positive=True,
         finite=False,
     )
-    adam_beta_2: float = setting(0.99, "Decay rate of the optimiser's second moments.", positive=True, below=1.0)
+    adam_beta_2: float = setting(0.99, "Decay rate of the optimiser's second moments.", fraction=True)
     pretrain_epochs: int = setting(
         0,
         "Passes, before training, that teach the representation network to tell characters apart.",

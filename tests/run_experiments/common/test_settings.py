@@ -28,7 +28,7 @@ class Example(ExperimentSettings):
     passes: int = setting(0, "May be none.", lower=0)
     rate: float = setting(0.5, "Positive.", positive=True, unused_with={"passes": (0,)})
     weight: float = setting(1.0, "Not negative.", lower=0)
-    decay: float = setting(0.9, "A fraction.", positive=True, below=1.0)
+    decay: float = setting(0.9, "A fraction.", fraction=True)
     clip: float | None = setting(None, "May be infinite.", positive=True, finite=False)
     train: bool = setting(True, "On or off.")
     bounds: tuple[float, float] = setting((1e-3, 10.0), "A rising pair.", increasing=True)
