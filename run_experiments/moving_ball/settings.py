@@ -2,13 +2,8 @@
 
 import dataclasses
 
-import numpy as np
-from absl import flags
-
-from run_experiments.common.settings import pair, refuse_idle
+from run_experiments.common.settings import ExperimentSettings, setting
 from svgp_vae_tf import kernels
-
-flags.disclaim_key_flags()  # they are of the program that defines them, whose --help shows them
 
 MODELS = ("svgpvae", "gpvae", "neural_process", "vae")
 BOUNDS = ("hensman", "titsias", "original")
@@ -19,41 +14,69 @@ KERNELS = {
     "matern52": kernels.Matern52,
     "rational_quadratic": kernels.RationalQuadratic,
 }
-_OF_INDUCING_POINTS = ("bound", "num_inducing", "inducing_range", "train_inducing", "inducing_unit", "jitter")
-IDLE = {
-    "gpvae": _OF_INDUCING_POINTS,
-    "neural_process": _OF_INDUCING_POINTS,
-    "vae": (*_OF_INDUCING_POINTS, "kernel", "train_kernel", "initial_length_scale"),
-}
-"""Flags without effect on a model."""
+UNUSED_WITHOUT_INDUCING_POINTS = {"model": ("gpvae", "neural_process", "vae")}
+UNUSED_WITHOUT_GP = {"model": ("vae",)}
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
-    """A run, whole. Each field is a flag; see the flags for what they mean."""
+class Settings(ExperimentSettings):
+    """All settings of a run. Each field has a flag of the same name, whose help describes it."""
 
-    model: str = "svgpvae"
-    bound: str = "hensman"
-    kernel: str = "squared_exponential"
-    num_inducing: int = 15
-    inducing_range: tuple[float, float] | None = None
-    train_inducing: bool = False
-    inducing_unit: float = 5.0
-    train_kernel: bool = False
-    initial_length_scale: float = 2.0
-    beta: float = 1.0
-    variance_bounds: tuple[float, float] = (1e-6, 1e3)
-    jitter: float = 1e-6
-    num_frames: int = 30
-    data_length_scale: float = 2.0
-    batch_size: int = 35
-    num_test_videos: int = 350
-    steps: int = 25_000
-    steps_per_epoch: int = 1_000
-    learning_rate: float = 1e-3
-    final_learning_rate: float | None = None
-    clip_norm: float | None = None
-    seed: int = 0
+    model: str = setting("svgpvae", "Prior over the latents.", choices=MODELS)
+    bound: str = setting(
+        "hensman",
+        "Regulariser of svgpvae. 'original' is that of the original program; it is not a divergence and is kept to "
+        "explain that program's results.",
+        choices=BOUNDS,
+        unused_with=UNUSED_WITHOUT_INDUCING_POINTS,
+    )
+    kernel: str = setting("squared_exponential", "Kernel over time.", choices=KERNELS, unused_with=UNUSED_WITHOUT_GP)
+    num_inducing: int = setting(
+        15, "Inducing points m of svgpvae.", lower=1, unused_with=UNUSED_WITHOUT_INDUCING_POINTS
+    )
+    inducing_range: tuple[float, float] | None = setting(
+        None,
+        "First and last of the initial inducing points, which are equally spaced, in frames; by default they span the "
+        "whole video.",
+        unused_with=UNUSED_WITHOUT_INDUCING_POINTS,
+    )
+    train_inducing: bool = setting(False, "Train the inducing points.", unused_with=UNUSED_WITHOUT_INDUCING_POINTS)
+    inducing_unit: float = setting(
+        5.0,
+        "Frames that an inducing point moves per unit of the optimiser's step.",
+        positive=True,
+        unused_with=UNUSED_WITHOUT_INDUCING_POINTS,
+    )
+    train_kernel: bool = setting(
+        False, "Learn the length scale, one for each coordinate.", unused_with=UNUSED_WITHOUT_GP
+    )
+    initial_length_scale: float = setting(
+        2.0, "Initial length scale of the model's kernel, in frames.", positive=True, unused_with=UNUSED_WITHOUT_GP
+    )
+    beta: float = setting(1.0, "Weight of the KL divergence, 0 or more.", lower=0)
+    variance_bounds: tuple[float, float] = setting(
+        (1e-6, 1e3), "Smooth lower and upper bound of the encoder's variances.", increasing=True
+    )
+    jitter: float = setting(
+        1e-6,
+        "Added to the diagonal of K_mm, relative to its mean; 0 or more.",
+        lower=0,
+        unused_with=UNUSED_WITHOUT_INDUCING_POINTS,
+    )
+    num_frames: int = setting(30, "Frames per video.", lower=1)
+    data_length_scale: float = setting(2.0, "Length scale of the true paths, in frames.", positive=True)
+    batch_size: int = setting(35, "Videos per step.", lower=1)
+    num_test_videos: int = setting(350, "Number of test videos; they are the same in every run.", lower=1)
+    steps: int = setting(25_000, "Total number of optimiser steps.", lower=1)
+    steps_per_epoch: int = setting(1_000, "Steps between evaluations and checkpoints.", lower=1)
+    learning_rate: float = setting(1e-3, "Learning rate of Adam.", positive=True)
+    final_learning_rate: float | None = setting(
+        None, "Learning rate at the end of a cosine decay over all steps; constant by default.", lower=0
+    )
+    clip_norm: float | None = setting(
+        None, "Clip the global norm of the gradient to this value; off by default.", positive=True
+    )
+    seed: int = setting(0, "Seed of weights, training videos and latent samples.", lower=0)
 
     @property
     def epoch_steps(self) -> int:
@@ -62,63 +85,14 @@ class Settings:
 
     def check(self) -> None:
         """Raise ValueError, in one line, for settings that cannot work."""
-        for name, allowed in (("model", MODELS), ("bound", BOUNDS), ("kernel", tuple(KERNELS))):
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"unknown {name} {getattr(self, name)!r}; choose one of {', '.join(allowed)}")
-        for name in ("num_inducing", "num_frames", "batch_size", "num_test_videos", "steps", "steps_per_epoch"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"--{name} must be at least 1, got {getattr(self, name)}")
+        super().check()
         if self.steps % self.epoch_steps:
             raise ValueError(f"--steps={self.steps} must be a multiple of --steps_per_epoch={self.steps_per_epoch}")
-        for name in ("inducing_unit", "initial_length_scale", "data_length_scale", "learning_rate"):
-            if not 0.0 < getattr(self, name) < np.inf:
-                raise ValueError(f"--{name} must be positive and finite, got {getattr(self, name)}")
         if self.model == "svgpvae" and not self.train_inducing and self.num_inducing > self.num_frames:
             raise ValueError(
                 f"--num_inducing={self.num_inducing} fixed inducing points are more than the {self.num_frames} frames"
             )
 
 
-def define_flags() -> None:
-    """Define a flag for each field of `Settings`."""
-    d = Settings()
-    flags.DEFINE_enum("model", d.model, MODELS, "Which prior over the latents.")
-    flags.DEFINE_enum("bound", d.bound, BOUNDS, "Regulariser of svgpvae; 'original' is the first program's, which is "
-                      "not a divergence and is kept to explain its figures.")  # fmt: skip
-    flags.DEFINE_enum("kernel", d.kernel, list(KERNELS), "Kernel over time.")
-    flags.DEFINE_integer("num_inducing", d.num_inducing, "Inducing points m of svgpvae.")
-    flags.DEFINE_list("inducing_range", None, "Where the equally spaced inducing points start: first and last, in "
-                      "frames; the whole video by default.")  # fmt: skip
-    flags.DEFINE_bool("train_inducing", d.train_inducing, "Move the inducing points in training.")
-    flags.DEFINE_float("inducing_unit", d.inducing_unit, "Frames an inducing point moves per unit of the optimiser's "
-                       "step.")  # fmt: skip
-    flags.DEFINE_bool("train_kernel", d.train_kernel, "Learn the length scale, one per coordinate.")
-    flags.DEFINE_float("initial_length_scale", d.initial_length_scale, "Length scale of the model, in frames.")
-    flags.DEFINE_float("beta", d.beta, "Weight of the KL.", lower_bound=0.0)
-    flags.DEFINE_list(
-        "variance_bounds", [str(x) for x in d.variance_bounds], "Smooth bounds of the encoder's variances."
-    )
-    flags.DEFINE_float("jitter", d.jitter, "Added to the diagonal of K_mm, relative to its mean.", lower_bound=0.0)
-    flags.DEFINE_integer("num_frames", d.num_frames, "Frames per video.")
-    flags.DEFINE_float("data_length_scale", d.data_length_scale, "Length scale of the true paths, in frames.")
-    flags.DEFINE_integer("batch_size", d.batch_size, "Videos per step.")
-    flags.DEFINE_integer("num_test_videos", d.num_test_videos, "Test videos; always the same ones.")
-    flags.DEFINE_integer("steps", d.steps, "Optimiser steps in all.")
-    flags.DEFINE_integer("steps_per_epoch", d.steps_per_epoch, "Steps between evaluations and checkpoints.")
-    flags.DEFINE_float("learning_rate", d.learning_rate, "Of Adam.")
-    flags.DEFINE_float("final_learning_rate", d.final_learning_rate, "Let the learning rate fall to this by a cosine "
-                       "over all steps; constant by default.")  # fmt: skip
-    flags.DEFINE_float("clip_norm", d.clip_norm, "Clip the global norm of the gradient; off by default.")
-    flags.DEFINE_integer("seed", d.seed, "Of weights, videos and latent samples.")
-
-
-def settings_from_flags() -> Settings:
-    """Settings from the parsed flags.
-
-    Raises:
-        ValueError: for pairs that are not two numbers, and for flags without effect on the model.
-    """
-    values = {field.name: flags.FLAGS[field.name].value for field in dataclasses.fields(Settings)}
-    settings = Settings(**values | {name: pair(name) for name in ("inducing_range", "variance_bounds")})
-    refuse_idle(IDLE.get(settings.model, ()), f"--model={settings.model}")
-    return settings
+define_flags = Settings.define_flags
+settings_from_flags = Settings.from_flags

@@ -1,4 +1,9 @@
-"""The command: python -m run_experiments.rotated_mnist --help."""
+"""Rotated MNIST: generate digits at an unseen angle (paper, section 4.2).
+
+    python -m run_experiments.rotated_mnist --model=svgpvae --output_dir=runs/rotated_mnist
+
+Each setting of the experiment is a flag.
+"""
 
 from run_experiments.common import command
 from run_experiments.rotated_mnist.experiment import run, said

@@ -1,4 +1,9 @@
-"""The command: python -m run_experiments.sprites --help."""
+"""Sprites: generate unseen characters in any pose (paper, section 4.3).
+
+    python -m run_experiments.sprites --output_dir=runs/sprites
+
+Each setting of the experiment is a flag.
+"""
 
 from run_experiments.common import command
 from run_experiments.sprites.experiment import run, said
