@@ -207,7 +207,9 @@ def _train(
 ) -> None:
     training = experiment.training(settings, data)
     _check_whole_epochs(callbacks.steps_done(model), training.batch_sizes, folder)
-    throughput = [] if training.num_images is None else [schedule.ThroughputLogger(training.num_images, training.passes)]
+    throughput = (
+        [] if training.num_images is None else [schedule.ThroughputLogger(training.num_images, training.passes)]
+    )
     schedule.fit(
         model,
         training.batch_sizes,

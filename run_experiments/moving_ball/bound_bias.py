@@ -10,14 +10,14 @@ Data y ~ N(0, K_l* + s2 I) on the frames of a video have the expected bound (eq.
 with Q = K_nm K_mm^-1 K_mn at length scale l. With Z on all frames it is largest at l = l*. With fewer points the trace
 term prefers smoother kernels, the more so the smaller the noise.
 
-    python -m run_experiments.bound_bias --output=results/bound_bias.json
+    python -m run_experiments.moving_ball.bound_bias --output=results/bound_bias.json
 """
 
 import numpy as np
 from absl import app, flags
 from scipy.optimize import minimize, minimize_scalar
 
-from run_experiments.common import run_folder
+from run_experiments.common import provenance, run_folder
 
 JITTER = 1e-6
 
@@ -105,7 +105,7 @@ def _main(_: list[str]) -> None:
             "best_length_scale_by_m_and_noise": scales,
             "best_points_by_m": points,
         }
-        run_folder.write_json(flags.FLAGS.output, {**report, "made_by": run_folder.provenance()})
+        run_folder.write_json(flags.FLAGS.output, {**report, "made_by": provenance.provenance()})
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ from matplotlib.figure import Figure
 import svgp_vae_tf as svgp
 from data_generators import moving_ball as videos
 from run_experiments.common import figures
-from run_experiments.common import run as common
+from run_experiments.common.run import Experiment, History, Training
+from run_experiments.common.run import run as run_experiment
 from run_experiments.common.run_folder import RunFolder
 from run_experiments.common.schedule import BatchSizeSchedule
 from run_experiments.moving_ball import alignment
@@ -61,7 +62,7 @@ def lattice_figure(model: svgp.LatentModel, test: videos.Videos) -> Figure:
     return figures.lattice(places, align_posterior(model, test)(np.asarray(means)))
 
 
-class MovingBall(common.Experiment[Settings, videos.Videos]):
+class MovingBall(Experiment[Settings, videos.Videos]):
     """The moving-ball experiment; its data are the test videos, and training videos are generated on the fly."""
 
     def load_data(self, settings: Settings, folder: RunFolder) -> videos.Videos:
@@ -76,10 +77,10 @@ class MovingBall(common.Experiment[Settings, videos.Videos]):
         """The length of a run, unless the learning rate depends on it."""
         return ("steps",) if settings.final_learning_rate is None else ()
 
-    def training(self, settings: Settings, data: videos.Videos) -> common.Training:
+    def training(self, settings: Settings, data: videos.Videos) -> Training:
         """Epochs of equal length."""
         epochs = -(-settings.steps // settings.epoch_steps)
-        return common.Training(BatchSizeSchedule.constant(epochs, settings.batch_size, settings.epoch_steps))
+        return Training(BatchSizeSchedule.constant(epochs, settings.batch_size, settings.epoch_steps))
 
     def batches(self, settings: Settings, data: videos.Videos, batch_size: int, first_epoch: int) -> tf.data.Dataset:
         """Fresh videos."""
@@ -107,7 +108,7 @@ class MovingBall(common.Experiment[Settings, videos.Videos]):
         model: svgp.LatentModel,
         settings: Settings,
         data: videos.Videos,
-        history: common.History,
+        history: History,
         folder: RunFolder,
     ) -> None:
         """The lattice, training curves, and parameters of the GP over the steps."""
@@ -121,7 +122,7 @@ class MovingBall(common.Experiment[Settings, videos.Videos]):
                 figures.save(figures.lines_over_steps({"": {group: (steps, values)}}, ylabel), folder.figure(group))
 
     def metrics(
-        self, model: svgp.LatentModel, settings: Settings, data: videos.Videos, history: common.History
+        self, model: svgp.LatentModel, settings: Settings, data: videos.Videos, history: History
     ) -> dict[str, Any]:
         """RMSE and ELBO of the test videos, and the parameters of the GP."""
         fit = align_posterior(model, data)
@@ -144,7 +145,7 @@ def run(
     distribution: str = "none",
 ) -> dict[str, Any]:
     """Train, evaluate and write a run folder; see `run_experiments.common.run.run`."""
-    return common.run(MovingBall(), settings, output_dir, resume, verbose, distribution)
+    return run_experiment(MovingBall(), settings, output_dir, resume, verbose, distribution)
 
 
 def summary(metrics: dict[str, Any]) -> str:

@@ -47,7 +47,7 @@ def test_a_run_leaves_everything_behind(finished):
 def test_a_saved_model_generates_unseen_angles_without_the_data(finished):
     model = svgp.load_model(os.path.join(finished, "model.keras"))
     digits = rotated_mnist.load_data(SMALL)
-    mean = model.predict(rotated_mnist.aux_of(digits.test), verbose=0)
+    mean = model.predict(rotated_mnist.auxiliary_data(digits.test), verbose=0)
     with open(os.path.join(finished, "metrics.json")) as file:
         expected = json.load(file)["test_mse_mean"]
     assert np.mean(np.square(mean - digits.test.images)) == pytest.approx(expected, rel=1e-5)
@@ -141,7 +141,9 @@ def test_the_order_of_an_epoch_depends_on_seed_and_epoch_alone():
     np.testing.assert_array_equal(ids(1, steps), second)
     assert not np.array_equal(first, second)
     for epoch in (first, second):
-        np.testing.assert_array_equal(np.unique(epoch, axis=0), np.unique(rotated_mnist.aux_of(digits.train), axis=0))
+        np.testing.assert_array_equal(
+            np.unique(epoch, axis=0), np.unique(rotated_mnist.auxiliary_data(digits.train), axis=0)
+        )
 
 
 def test_the_original_geco_trains_in_double_precision_far_above_what_single_precision_holds():
