@@ -1,6 +1,5 @@
 """The command line of an experiment: shared flags, errors in one line, and a closing message."""
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -32,7 +31,7 @@ def main(
     run: Callable[..., dict[str, Any]],
     summary: Callable[[dict[str, Any]], str],
 ) -> None:
-    """Parse the flags and run an experiment. ``--help`` prints the docstring of the module that defines ``run``.
+    """Parse the flags and run an experiment.
 
     Args:
         settings_from_flags: makes the settings from the parsed flags.
@@ -50,5 +49,4 @@ def main(
         print(summary(metrics))
         print(f"figures, model and TensorBoard logs are in {f.output_dir}")
 
-    sys.modules["__main__"].__doc__ = sys.modules[run.__module__].__doc__  # absl prints this one
     app.run(program)

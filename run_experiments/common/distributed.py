@@ -36,7 +36,7 @@ TF_CONFIG_EXAMPLE = (
 def define_flag() -> None:
     """Define --distribute."""
     flags.DEFINE_enum("distribute", "none", DISTRIBUTIONS, "Train on one device, on all devices of this machine, or "
-                      "together with the workers that TF_CONFIG names (docs/distribution.md).")  # fmt: skip
+                      "together with the workers that TF_CONFIG names (docs/guides/several_devices.md).")  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
