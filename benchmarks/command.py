@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from absl import app, flags
 
-from run_experiments.common import run_folder
+from run_experiments.common import provenance, run_folder
 
 flags.disclaim_key_flags()  # they belong to the benchmark that defines them, whose --help shows them
 
@@ -35,4 +35,4 @@ def main(measure: Callable[..., Iterable[dict[str, Any]]], output: str, **counts
 def write(reports: Iterable[dict[str, Any]], output: str) -> None:
     """Write each report as JSON, with the command, commit, versions and machine that made it."""
     for report in reports:
-        run_folder.write_json(output, {**report, "made_by": run_folder.provenance()})
+        run_folder.write_json(output, {**report, "made_by": provenance.provenance()})

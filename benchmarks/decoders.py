@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from benchmarks import command
 from benchmarks.rounds import alternate, median_ratio
-from run_experiments.common import run_folder
+from run_experiments.common import provenance
 from run_experiments.rotated_mnist.networks import mnist_decoder
 from run_experiments.sprites.networks import sprites_decoder
 from svgp_vae_tf.layers import UpsampledConv2D
@@ -83,7 +83,7 @@ def compare(name: str, rounds: int, calls: int) -> dict[str, Any]:
 
 def measure(rounds: int) -> Iterator[dict[str, Any]]:
     """Yield a report on all decoders."""
-    run_folder.make_repeatable()
+    provenance.make_repeatable()
     keras.utils.set_random_seed(0)
     rows = []
     for name, calls in (("rotated MNIST", 16), ("sprites", 2)):

@@ -26,7 +26,7 @@ from benchmarks import command
 from benchmarks.rounds import alternate, median_ratio, training_step
 from benchmarks.time_per_image import noise
 from data_generators import moving_ball as videos
-from run_experiments.common import run_folder
+from run_experiments.common import provenance
 from run_experiments.moving_ball import experiment as moving_ball
 from run_experiments.moving_ball.settings import Settings as BallSettings
 from run_experiments.rotated_mnist import experiment as rotated_mnist
@@ -204,7 +204,7 @@ def executions(make: Callable[[], Experiment], rounds: int) -> list[dict[str, fl
 
 def measure(rounds: int) -> Iterator[dict[str, Any]]:
     """Yield a report on all experiments."""
-    run_folder.make_repeatable()
+    provenance.make_repeatable()
     tf.get_logger().setLevel("ERROR")
     with tempfile.TemporaryDirectory() as folder:
         makes = {"moving ball": ball, "rotated MNIST": digits, "sprites": lambda: characters(folder)}

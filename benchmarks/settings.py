@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks import command, epochs, memory
 from benchmarks.rounds import alternate, median_ratio, training_step
-from run_experiments.common import run_folder
+from run_experiments.common import provenance
 
 STEPS = {"rotated MNIST": 60, "sprites": 5}
 """Steps that are timed in each process."""
@@ -21,7 +21,7 @@ STEPS = {"rotated MNIST": 60, "sprites": 5}
 
 def step_seconds(name: str) -> float:
     """Median seconds of a training step of an experiment, in this process."""
-    run_folder.make_repeatable()
+    provenance.make_repeatable()
     with tempfile.TemporaryDirectory() as folder:
         experiment = epochs.digits() if name == "rotated MNIST" else epochs.characters(folder)
         step = training_step(experiment.model, iter(experiment.stream))

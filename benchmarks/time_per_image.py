@@ -17,7 +17,7 @@ import svgp_vae_tf as svgp
 from benchmarks import command, memory
 from benchmarks.rounds import alternate, median_ratio, spread, training_step
 from data_generators.rotated_mnist import RotatedMNIST, Split
-from run_experiments.common import run_folder
+from run_experiments.common import provenance
 from run_experiments.rotated_mnist import experiment as rotated_mnist
 from run_experiments.rotated_mnist.settings import Settings
 
@@ -53,7 +53,7 @@ def memory_of(digits: int) -> dict[str, float]:
     step, model = first_step(data)
     for _ in range(5):
         step()
-    model.condition(rotated_mnist.aux_of(data.train), rotated_mnist.images_of(data.train))
+    model.condition(rotated_mnist.auxiliary_data(data.train), rotated_mnist.observations(data.train))
     return {"peak_mb": memory.highest(), "data_mb": 1e-6 * data.train.images.nbytes}
 
 
@@ -75,7 +75,7 @@ def compare(digits: Sequence[int], rounds: int, steps: int) -> list[dict[str, fl
 
 def measure(rounds: int, steps: int) -> Iterator[dict[str, Any]]:
     """Yield a report on one to ten digits."""
-    run_folder.make_repeatable()
+    provenance.make_repeatable()
     tf.get_logger().setLevel("ERROR")
     peaks = [memory.in_fresh_process(memory_of, count) for count in DIGITS]
     rows = [row | peak for row, peak in zip(compare(DIGITS, rounds, steps), peaks, strict=True)]

@@ -1,4 +1,4 @@
-"""A first look: short runs of SVGP-VAE, the exact GP-VAE and a VAE on moving-ball videos, compared in one picture.
+"""Short runs of the SVGP-VAE, the exact GP-VAE and a VAE on moving-ball videos, compared in one picture.
 
 python -m run_experiments.demo --output_dir=runs/demo
 """
@@ -20,15 +20,18 @@ MODELS = {"svgpvae": "SVGP-VAE, m = 15", "gpvae": "GP-VAE (exact)", "vae": "VAE"
 
 
 def demo_settings(model: str, steps: int) -> Settings:
-    """The demo's run of one model: a higher learning rate than the paper's, for a short run."""
+    """Settings of a short run of one model, with a higher learning rate than the paper's."""
     return Settings(
         model=model, steps=steps, steps_per_epoch=math.gcd(250, steps), learning_rate=3e-3, num_test_videos=70
     )
 
 
 def demo(output_dir: str, steps: int) -> dict[str, float]:
-    """Train the three models for as many steps each; leave the comparison in ``output_dir``. RMSE by model, and
-    under "none" that of always answering the mean place."""
+    """Train each of the three models for some steps, and write the comparison into ``output_dir``.
+
+    Returns:
+        RMSE by model, and under "none" that of always predicting the mean position.
+    """
     inferred = {}
     rmse = {}
     first = demo_settings("svgpvae", steps)
@@ -56,12 +59,12 @@ def _main(_: list[str]) -> None:
     print(f"\nTest RMSE after {flags.FLAGS.steps} steps each, per coordinate, 1 unit = 6.4 pixels:")
     for model, title in MODELS.items():
         print(f"  {title:<18} {rmse[model]:.3f}")
-    print(f"  {'the mean place':<18} {rmse['none']:.3f}")
+    print(f"  {'mean position':<18} {rmse['none']:.3f}")
     print(f"The picture: {flags.FLAGS.output_dir}/comparison.png")
     print(f"Curves:      tensorboard --logdir {flags.FLAGS.output_dir}")
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("output_dir", "runs/demo", "Where runs and the comparison go.")
-    flags.DEFINE_integer("steps", 1_500, "Optimiser steps per model.", lower_bound=1)
+    flags.DEFINE_string("output_dir", "runs/demo", "Folder for the runs and the comparison.")
+    flags.DEFINE_integer("steps", 1_500, "Optimiser steps for each model.", lower_bound=1)
     app.run(_main)

@@ -18,8 +18,7 @@ from typing import Any, NamedTuple
 from absl import app, flags
 from matplotlib.figure import Figure
 
-from run_experiments.common import command, figures, run_folder
-from run_experiments.common import distributed as distribute
+from run_experiments.common import command, distributed, figures, provenance, run_folder
 from run_experiments.common.target import Target, read_metrics
 from run_experiments.moving_ball import experiment as moving_ball
 from run_experiments.moving_ball import targets as moving_ball_targets
@@ -45,8 +44,6 @@ EXPERIMENTS = (
     Experiment(rotated_mnist, rotated_mnist_targets, "epochs"),
     Experiment(sprites, sprites_targets, "epochs"),
 )
-MACHINE_PATHS = ("data", "mnist_path", "sheets", "start_from")
-"""Settings that are paths on one machine; only their last part goes into results."""
 
 
 def find_target(name: str) -> tuple[Target, dict[str, Any]]:
@@ -89,7 +86,7 @@ def train(name: str, settings: Any, runs_dir: str) -> None:
 
 def _check_settings(folder: run_folder.RunFolder, settings: Any) -> None:
     """Raise RunFolderError if a run has other settings than these, ignoring run length and file paths."""
-    folder.check_settings(dataclasses.asdict(settings), (experiment_of(settings).unit, *distribute.PATHS))
+    folder.check_settings(dataclasses.asdict(settings), (experiment_of(settings).unit, *distributed.MACHINE_PATHS))
 
 
 def finished(name: str, runs_dir: str) -> bool:
@@ -110,8 +107,8 @@ def summary(name: str, runs_dir: str) -> dict[str, Any]:
     """The entry of a run in a results file: its settings, the sessions that made it, and its metrics."""
     config = run_folder.read_json(run_folder.RunFolder(os.path.join(runs_dir, name), resume=True).config)
     for session in config["sessions"]:
-        session["command"] = run_folder.without_folders(session["command"])
-    for key in MACHINE_PATHS:
+        session["command"] = provenance.without_folders(session["command"])
+    for key in distributed.MACHINE_PATHS:  # only the last part goes into results
         if config["settings"].get(key) is not None:
             config["settings"][key] = os.path.basename(os.path.normpath(config["settings"][key]))
     return {**config, "metrics": read_metrics(name, runs_dir)}
@@ -169,7 +166,7 @@ def describe(wanted: dict[str, Any], names: list[str], runs_dir: str) -> dict[st
     return {
         "missing": sorted(set(wanted) - set(names)),
         "other_settings": sorted(name for name in names if differs(name, wanted[name], runs_dir)),
-        "made_by": run_folder.provenance(),
+        "made_by": provenance.provenance(),
         "runs": {name: summary(name, runs_dir) for name in names},
     }
 

@@ -1,4 +1,4 @@
-"""Figures as values: each function returns a matplotlib `Figure`, with no global plotting state."""
+"""Figures of the experiments; each function returns a matplotlib `Figure` and uses no global plotting state."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ TRUE_COLOUR, INFERRED_COLOUR = "tab:blue", "tab:orange"
 
 
 def overlay(frames: np.ndarray) -> np.ndarray:
-    """Frames (T, H, W) in one image (H, W), later frames darker: 0 is empty, 1 the last frame."""
+    """Frames (T, H, W) overlaid in one image (H, W): 0 where all are empty, up to 1 in the last frame."""
     shades = (np.arange(1, len(frames) + 1) / len(frames))[:, np.newaxis, np.newaxis]
     return np.max(frames * shades, axis=0)
 
@@ -19,13 +19,13 @@ def overlay(frames: np.ndarray) -> np.ndarray:
 def trajectories(
     videos: np.ndarray, paths: np.ndarray, inferred: Mapping[str, tuple[np.ndarray, np.ndarray | None]], count: int = 4
 ) -> Figure:
-    """Videos overlaid and shaded by time, beside true and inferred paths: one row a video, one column a model.
+    """Overlaid videos next to true and inferred paths: one row for each video, one column for each model.
 
     Args:
         videos: frames (V, T, H, W).
-        paths: true paths (V, T, 2), first coordinate down the rows.
-        inferred: by model name, inferred paths (V, T, 2) and their covariances (V, T, 2, 2) or None.
-        count: videos to draw.
+        paths: true paths (V, T, 2), the first coordinate down the rows.
+        inferred: for each model name, inferred paths (V, T, 2) and their covariances (V, T, 2, 2) or None.
+        count: number of videos to draw.
     """
     count = min(count, len(videos))
     figure = Figure(figsize=(2.4 * (1 + len(inferred)), 2.4 * count + 0.4), layout="constrained")
@@ -49,11 +49,11 @@ def trajectories(
 
 
 def lattice(places: np.ndarray, found: np.ndarray) -> Figure:
-    """Where a square lattice of places ends up: a flat picture of how straight the latent space is.
+    """A square lattice of positions and its image under a model, which shows curvature of the latent space.
 
     Args:
-        places: true places (n, n, 2), first coordinate down.
-        found: what the model makes of them, in the same units and shape.
+        places: true positions (n, n, 2), the first coordinate down.
+        found: the model's positions, in the same units and shape.
     """
     figure = Figure(figsize=(4.0, 4.0), layout="constrained")
     axis = figure.subplots()
@@ -73,7 +73,7 @@ def _path(axis: Any, path: np.ndarray, colour: str, label: str) -> None:
 
 
 def _ellipses(axis: Any, path: np.ndarray, covariances: np.ndarray) -> None:
-    """One-standard-deviation ellipses, every third point."""
+    """Ellipses of one standard deviation, at every third point."""
     for (down, right), covariance in list(zip(path, covariances, strict=True))[::3]:
         values, vectors = np.linalg.eigh(covariance[::-1, ::-1])  # (right, down), as drawn
         angle = np.degrees(np.arctan2(vectors[1, 1], vectors[0, 1]))
@@ -87,7 +87,7 @@ def _bare(axis: Any) -> None:
 
 
 def curves(history: Sequence[Mapping[str, float]], names: Sequence[str]) -> Figure:
-    """Numbers of a training history against the step, a panel each; not every row need have them all."""
+    """Numbers of a training history against the step, one panel for each; rows may lack some of them."""
     names = [name for name in names if any(name in row for row in history)]
     figure = Figure(figsize=(3.2 * len(names), 2.8), layout="constrained")
     for axis, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
@@ -101,11 +101,11 @@ def curves(history: Sequence[Mapping[str, float]], names: Sequence[str]) -> Figu
 def lines_over_steps(
     panels: Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray]]], ylabel: str, truth: float | None = None
 ) -> Figure:
-    """One panel each of labelled lines (steps, values) over training.
+    """Panels of labelled lines over the steps of training.
 
     Args:
-        panels: by title, by label, steps (n,) and values (n,) or (n, k) for k lines of one label.
-        ylabel: what the values are.
+        panels: for each title and label, steps (n,) and values (n,), or (n, k) for k lines with one label.
+        ylabel: label of the values.
         truth: a value to mark, or None.
     """
     figure = Figure(figsize=(4.2 * len(panels), 3.4), layout="constrained")
@@ -128,7 +128,14 @@ def against_inducing_points(
     ylabel: str,
     floors: Mapping[int, float] | None = None,
 ) -> Figure:
-    """A measure against the number of inducing points, with baselines as lines and, if given, the lowest possible."""
+    """A measure against the number m of inducing points.
+
+    Args:
+        points: pairs (m, value).
+        baselines: values by name, drawn as horizontal lines.
+        ylabel: label of the values.
+        floors: for each m the lowest possible value, or None.
+    """
     figure = Figure(figsize=(5.2, 3.6), layout="constrained")
     axis = figure.subplots()
     axis.plot([m for m, _ in points], [value for _, value in points], "o-", label="SVGP-VAE")
@@ -148,10 +155,11 @@ def save(figure: Figure, path: str) -> None:
 
 
 def image_rows(rows: Mapping[str, np.ndarray]) -> Figure:
-    """Rows of images under each other; grey ones have one scale from 0 (white) to 1 (black).
+    """Rows of images, one below the other; grey images share one scale from 0 (white) to 1 (black).
 
     Args:
-        rows: by name, images (n, H, W), (n, H, W, 1) or, in colours from 0 to 1, (n, H, W, 3); as many in each row.
+        rows: for each name, images (n, H, W), (n, H, W, 1) or, with colours from 0 to 1, (n, H, W, 3); n is the same
+            in all rows.
     """
     count = len(next(iter(rows.values())))
     figure = Figure(figsize=(0.9 * count + 0.8, 0.95 * len(rows)), layout="constrained")
@@ -166,12 +174,12 @@ def image_rows(rows: Mapping[str, np.ndarray]) -> Figure:
 
 
 def against_epochs(lines: Mapping[str, Sequence[tuple[float, float]]], ylabel: str, mark: float) -> Figure:
-    """Measures (epoch, value) during training; runs that differ in their seed alone share a colour.
+    """Measures during training; runs that differ only in their seed share a colour.
 
     Args:
-        lines: by name; what comes before "_seed" tells runs apart.
-        ylabel: what the values are.
-        mark: a value to draw a line at.
+        lines: pairs (epoch, value) by name; names that agree before "_seed" share a colour.
+        ylabel: label of the values.
+        mark: a value to mark with a horizontal line.
     """
     figure = Figure(figsize=(6.4, 4.0), layout="constrained")
     axis = figure.subplots()
@@ -191,7 +199,7 @@ def against_epochs(lines: Mapping[str, Sequence[tuple[float, float]]], ylabel: s
 
 
 def labelled_points(lines: Mapping[str, Sequence[tuple[float, float, str]]], xlabel: str, ylabel: str) -> Figure:
-    """Lines through points (x, y, label), each point with its label."""
+    """Lines through labelled points (x, y, label)."""
     figure = Figure(figsize=(5.2, 3.6), layout="constrained")
     axis = figure.subplots()
     for name, points in lines.items():
@@ -207,7 +215,7 @@ def labelled_points(lines: Mapping[str, Sequence[tuple[float, float, str]]], xla
 def panels_against(
     xlabel: str, x: Sequence[float], panels: Mapping[str, Sequence[float]], logarithmic: bool = False
 ) -> Figure:
-    """One panel for each measure, all against x; zero in sight unless both axes are logarithmic."""
+    """One panel for each measure against x; axes of values start at zero, or all axes are logarithmic."""
     figure = Figure(figsize=(3.4 * len(panels), 3.0), layout="constrained")
     for axis, (title, values) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
         axis.plot(x, values, "o-")

@@ -1,4 +1,4 @@
-"""Vectors for TensorBoard's embedding projector, which looks for these files in a folder of logs."""
+"""Files for TensorBoard's embedding projector, which it looks for in a log folder."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -26,20 +26,20 @@ def write_projector(
     labels: Mapping[str, Sequence[object]],
     images: np.ndarray | None = None,
 ) -> None:
-    """Write vectors, what is known of each, and a picture of each.
+    """Write vectors with their labels and images.
 
     Args:
         folder: a TensorBoard log folder.
-        name: of the vectors, also of the files.
-        vectors: shape (n, M).
-        labels: columns of n entries by name.
-        images: grey pictures, (n, height, width), shown from their smallest to their largest value.
+        name: name of the vectors and of their files.
+        vectors: the vectors, (n, M).
+        labels: columns of n labels by name.
+        images: grey images, (n, height, width), scaled to the range of their values; or None.
 
     Raises:
         ValueError: if the numbers of vectors, labels and images differ.
     """
     count = len(vectors)
-    columns = {"index": range(count), **labels}  # a single column would be read without its name
+    columns = {"index": range(count), **labels}  # TensorBoard reads a single column without a header
     for key, column in [*columns.items(), *([("images", images)] if images is not None else [])]:
         if len(column) != count:
             raise ValueError(f"there are {count} vectors, but {len(column)} entries of {key}")
@@ -57,7 +57,7 @@ def write_projector(
 
 
 def _save_sprite(path: str, images: np.ndarray) -> None:
-    """One square picture of all, row by row."""
+    """Write all images as one square sheet, row by row."""
     from matplotlib import image as writer
 
     count, height, width = images.shape

@@ -41,5 +41,5 @@ def read_settings(kind: type[Settings], name: str, runs_dir: str) -> Settings:
     """The settings of a run, as a dataclass of this kind."""
     saved = run_folder.read_json(os.path.join(runs_dir, name, "config.json"))["settings"]
     fields = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    defaults = {key: value for key, value in run_folder.EARLIER.items() if key in fields}
+    defaults = {key: value for key, value in run_folder.DEFAULTS_OF_OLD_CONFIGS.items() if key in fields}
     return kind(**{**defaults, **saved})

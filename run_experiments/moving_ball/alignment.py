@@ -1,4 +1,4 @@
-"""Latents are known up to an affine map; compare them with a known truth after the best one."""
+"""Comparison of latents, which are identified only up to an affine map, with a known truth."""
 
 import itertools
 from typing import NamedTuple
@@ -7,19 +7,19 @@ import numpy as np
 
 
 class Alignment(NamedTuple):
-    """The least-squares affine map from latents to truth, one for all series, and what is left."""
+    """The least-squares affine map from latents (..., L) to truth (..., d), the same for all series, and its error."""
 
     matrix: np.ndarray
-    """(L, d)."""
+    """Matrix of the map, (L, d)."""
     offset: np.ndarray
-    """(d,)."""
+    """Offset of the map, (d,)."""
     rmse: float
-    """Per coordinate: sqrt(sum of squared residuals / (points * d))."""
+    """RMSE per coordinate, sqrt(sum of squared residuals / (points * d))."""
     rmse_per_point: float
-    """sqrt(sum of squared residuals / points)."""
+    """RMSE of the distance, sqrt(sum of squared residuals / points)."""
 
     def __call__(self, latents: np.ndarray) -> np.ndarray:
-        """Map latents (..., L) into the truth's space (..., d)."""
+        """Map latents (..., L) into the space of the truth (..., d)."""
         return latents @ self.matrix + self.offset
 
     def covariances(self, variances: np.ndarray) -> np.ndarray:
@@ -28,17 +28,17 @@ class Alignment(NamedTuple):
 
 
 def align(latents: np.ndarray, truth: np.ndarray) -> Alignment:
-    """Fit latents (..., L) to truth (..., d) by rotation, scale, shear and shift.
+    """Fit latents (..., L) to truth (..., d) by an affine map.
 
     Raises:
-        ValueError: if the leading shapes differ or there are fewer points than unknowns.
+        ValueError: if the leading axes differ, or there are too few points.
     """
     if latents.shape[:-1] != truth.shape[:-1]:
         raise ValueError(f"latents {latents.shape} and truth {truth.shape} differ in their leading axes")
     x = latents.reshape(-1, latents.shape[-1]).astype(np.float64)
     y = truth.reshape(-1, truth.shape[-1]).astype(np.float64)
     if len(x) <= x.shape[1]:
-        raise ValueError(f"{len(x)} points cannot fix an affine map of {x.shape[1]} latents")
+        raise ValueError(f"{len(x)} points cannot determine an affine map of {x.shape[1]} latents")
     design = np.column_stack([x, np.ones(len(x))])
     solution, *_ = np.linalg.lstsq(design, y, rcond=None)
     squares = float(np.sum(np.square(design @ solution - y)))
@@ -46,9 +46,10 @@ def align(latents: np.ndarray, truth: np.ndarray) -> Alignment:
 
 
 def polynomial_rmse(latents: np.ndarray, truth: np.ndarray, degree: int) -> float:
-    """RMSE per coordinate after the best polynomial map of a degree; degree 1 is `align`.
+    """RMSE per coordinate after the least-squares polynomial map of a degree; degree 1 is `align`.
 
-    What falls with the degree is curvature of the latent space; what stays is error of inference.
+    The part of the error that vanishes with growing degree is curvature of the latent space; the rest is inference
+    error.
     """
     x = latents.reshape(-1, latents.shape[-1]).astype(np.float64)
     y = truth.reshape(-1, truth.shape[-1]).astype(np.float64)

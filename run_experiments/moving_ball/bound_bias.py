@@ -1,23 +1,23 @@
-"""What m inducing points can do at best on the moving ball, where the truth is known, without any network.
+"""The best that m inducing points can do on the moving ball, where the truth is known, without any network.
 
 The posterior mean of a sparse GP lies in the span of the m functions k(., u_j), whatever the data. No path estimate can
-be closer to the truth than the projection of the truth onto that span: `lowest_rmse`.
+be closer to the truth than the projection of the truth onto that span, see `lowest_rmse`.
 
 Data y ~ N(0, K_l* + s2 I) on the frames of a video have the expected bound (eq. 6, averaged over y)
 
     E[L_T](l, Z) = -(n log 2 pi + log|Q + s2 I| + tr((Q + s2 I)^-1 (K_l* + s2 I)) + tr(K_l - Q) / s2) / 2
 
-with Q = K_nm K_mm^-1 K_mn at length scale l. With Z on all frames it is largest at l = l*. With fewer points the trace
-term prefers smoother kernels, the more so the smaller the noise.
+with Q = K_nm K_mm^-1 K_mn at length scale l. With inducing points on all frames its maximum is at l = l*. With fewer
+points the trace term favours smoother kernels, and more so for smaller noise.
 
-    python -m run_experiments.bound_bias --output=results/bound_bias.json
+    python -m run_experiments.moving_ball.bound_bias --output=results/bound_bias.json
 """
 
 import numpy as np
 from absl import app, flags
 from scipy.optimize import minimize, minimize_scalar
 
-from run_experiments.common import run_folder
+from run_experiments.common import provenance, run_folder
 
 JITTER = 1e-6
 
@@ -28,7 +28,15 @@ def kernel(x: np.ndarray, z: np.ndarray, length_scale: float) -> np.ndarray:
 
 
 def expected_bound(length_scale: float, points: np.ndarray, noise: float, frames: np.ndarray, truth: float) -> float:
-    """E[L_T] per series, see above."""
+    """The expected bound E[L_T] of one series, see the module's docstring.
+
+    Args:
+        length_scale: length scale l of the model.
+        points: inducing points Z, (m,).
+        noise: noise variance s2.
+        frames: times of the frames, (n,).
+        truth: length scale l* of the data.
+    """
     k_mm = kernel(points, points, length_scale) + JITTER * np.eye(len(points))
     v = np.linalg.solve(np.linalg.cholesky(k_mm), kernel(points, frames, length_scale))
     q = v.T @ v
@@ -41,9 +49,9 @@ def expected_bound(length_scale: float, points: np.ndarray, noise: float, frames
 
 
 def lowest_rmse(num_inducing: int, num_frames: int = 30, truth: float = 2.0) -> float:
-    """RMSE that no sparse posterior mean with equally spaced points can beat, for paths of unit variance.
+    """The lowest RMSE of a sparse posterior mean with equally spaced inducing points, for paths of unit variance.
 
-    sqrt(tr((I - P) K) / n), with P the projection onto the columns of K_nm.
+    It is sqrt(tr((I - P) K) / n), where P is the projection onto the columns of K_nm.
     """
     frames, points = np.arange(float(num_frames)), np.linspace(0.0, num_frames - 1.0, num_inducing)
     basis, _ = np.linalg.qr(kernel(frames, points, truth))
@@ -52,7 +60,7 @@ def lowest_rmse(num_inducing: int, num_frames: int = 30, truth: float = 2.0) -> 
 
 
 def best_length_scale(num_inducing: int, noise: float, num_frames: int = 30, truth: float = 2.0) -> float:
-    """The length scale at which the expected bound is largest, with equally spaced inducing points."""
+    """The length scale that maximises the expected bound, with equally spaced inducing points."""
     frames, points = np.arange(float(num_frames)), np.linspace(0.0, num_frames - 1.0, num_inducing)
     found = minimize_scalar(
         lambda log_l: -expected_bound(np.exp(log_l), points, noise, frames, truth),
@@ -63,7 +71,7 @@ def best_length_scale(num_inducing: int, noise: float, num_frames: int = 30, tru
 
 
 def best_points(num_inducing: int, noise: float, num_frames: int = 30, truth: float = 2.0) -> np.ndarray:
-    """The inducing points at which the expected bound is largest, at the true length scale, sorted."""
+    """The sorted inducing points that maximise the expected bound, at the true length scale."""
     frames = np.arange(float(num_frames))
     found = minimize(
         lambda z: -expected_bound(truth, z, noise, frames, truth),
@@ -75,7 +83,7 @@ def best_points(num_inducing: int, noise: float, num_frames: int = 30, truth: fl
 
 
 def best_jointly(num_inducing: int, noise: float, num_frames: int = 30, truth: float = 2.0) -> tuple[float, np.ndarray]:
-    """Length scale and sorted inducing points at which the expected bound is largest, both free."""
+    """The length scale and the sorted inducing points that jointly maximise the expected bound."""
     frames = np.arange(float(num_frames))
     start = np.concatenate([[np.log(truth)], np.linspace(0.5, num_frames - 1.5, num_inducing)])
     found = minimize(
@@ -105,7 +113,7 @@ def _main(_: list[str]) -> None:
             "best_length_scale_by_m_and_noise": scales,
             "best_points_by_m": points,
         }
-        run_folder.write_json(flags.FLAGS.output, {**report, "made_by": run_folder.provenance()})
+        run_folder.write_json(flags.FLAGS.output, {**report, "made_by": provenance.provenance()})
 
 
 if __name__ == "__main__":

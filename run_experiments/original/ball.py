@@ -1,14 +1,14 @@
-"""The regulariser of the original moving-ball program, kept to explain its published figures. Not a divergence.
+"""The regulariser of the original moving-ball program, which is not a divergence; kept to explain published figures.
 
-Where eq. 7 asks, for video v, for
+For video v, eq. 7 has
 
     KL_v = [log|K_mm| - log|A_v| - m + tr(K_mm^-1 A_v) + mu_v^T K_mm^-1 mu_v] / 2
 
-that program puts A where mu belongs and sums two terms over all videos w of the batch:
+The program has A instead of mu, and sums two terms over all videos w of the batch:
 
     [log|K_mm| - sum_w log|A_w| - m + tr(K_mm^-1 A_v) + sum_w tr(A_w K_mm^-1 A_w)] / 2
 
-The posterior mean is then not penalised at all, so that the scale of the latents is free.
+The posterior mean is not penalised at all, so that the scale of the latents is arbitrary.
 """
 
 import keras
@@ -23,11 +23,11 @@ from svgp_vae_tf.priors.sparse import SparseGP
 
 @keras.saving.register_keras_serializable(package="svgp_vae_tf")
 class OriginalBallGP(SparseGP):
-    """A `SparseGP` per series with the original program's moving-ball term in the place of the KL."""
+    """A `SparseGP` per series with the original program's moving-ball term instead of the KL."""
 
     def __init__(self, kernel: Kernel, inducing_points: np.ndarray, **kwargs) -> None:
         if kwargs.get("num_data") is not None or kwargs.get("bound", "hensman") != "hensman":
-            raise ValueError("the original program's term is for series, and takes no num_data and no other bound")
+            raise ValueError("the original program's term is for series: it takes no num_data and no other bound")
         super().__init__(kernel, inducing_points, **kwargs)
 
     def _regulariser(self, q, stats, data, moments) -> tf.Tensor:
@@ -35,11 +35,11 @@ class OriginalBallGP(SparseGP):
 
 
 def original_ball_term(q: whitened.WhitenedPosterior, chol_kmm: tf.Tensor) -> tf.Tensor:
-    """The term above per video and channel, shape (videos, L).
+    """The term above for each video and channel, (videos, L).
 
     Args:
-        q: posterior of the whitened inducing values of a batch of videos.
-        chol_kmm: L_m, shape (L or 1, m, m).
+        q: posterior of the whitened inducing values, for a batch of videos.
+        chol_kmm: Cholesky factor L_m of K_mm, (L or 1, m, m).
     """
     log_k = linalg.log_determinant(chol_kmm)
     log_a = log_k + linalg.log_determinant(q.root)

@@ -1,4 +1,4 @@
-"""GECO as the original program has it."""
+"""GECO as in the original program."""
 
 import keras
 import numpy as np
@@ -10,9 +10,10 @@ from svgp_vae_tf.objectives import GECO
 
 @keras.saving.register_keras_serializable(package="svgp_vae_tf")
 class OriginalGECO(GECO):
-    """GECO as the first program has it: ``loss = sum(kl) + lambda mean(c)``, lambda from 1 and without bound.
+    """GECO as in the original program: ``loss = sum(kl) + lambda mean(c)``, where lambda starts at 1 and is unbounded.
 
-    It overflows in float32 after some tens of epochs; kept to explain published numbers. Arguments as for `GECO`.
+    The multiplier overflows in float32 after some tens of epochs; kept to explain published numbers. The arguments
+    are those of `GECO`.
     """
 
     def __init__(

@@ -15,26 +15,26 @@ from svgp_vae_tf.objectives import ElboTerms
 class OriginalGPPVAE(GPPVAE):
     """GPPVAE with the objective of the original rotated-MNIST program, kept to explain its published figure.
 
-    With a, B, c the gradients of the negative log prior at one sample Z of all latents, that program minimises
+    With a, B, c from the gradients of the negative log prior at one sample Z of all latents, the program minimises
 
         - log p(y | z) - ( sum_{i in b} [ <z_i, a_i> + <V_i, B_i> ] + alpha c ) - sum_il log(s2_il) / 2
 
-    per batch, where Casale et al. have a plus before the bracket, b/N before alpha c, and a, B, c as constants. Here
-    the gradient flows through them, and z is another sample than Z. What is minimised is no bound on anything;
-    `evaluate` reports the terms of `GPPVAE`.
+    for each batch b. Casale et al. have a plus before the bracket, a factor b/N before alpha c, and treat a, B, c as
+    constants; here gradients flow through them, and z is not the sample Z but another one. The objective is not a
+    bound. `evaluate` reports the terms of `GPPVAE`.
     """
 
     def keep(self, aux: Any, observations: Any) -> None:
-        """Store checked arrays.
+        """Store checked training data.
 
         Raises:
-            DataError: if two rows of auxiliary data are equal.
+            DataError: if two rows of features are equal.
         """
         super().keep(aux, observations)
         features = self.features(self.all_data()[0]).numpy()
         if len(np.unique(features, axis=0)) < len(features):
             self._training_data = None
-            raise DataError("rows of auxiliary data are alike; the original objective tells data apart by them")
+            raise DataError("rows of auxiliary data are alike; the original objective identifies data points by them")
 
     def elbo_terms(self, aux: Any, observations: tf.Tensor, training: bool = False) -> ElboTerms:
         """The objective above in training, else the ELBO of `GPPVAE`."""
@@ -56,8 +56,10 @@ class OriginalGPPVAE(GPPVAE):
 
 
 def _rows_of(features: tf.Tensor, all_features: tf.Tensor) -> tf.Tensor:
-    """Where the rows of a batch are among all data, (b,)."""
+    """Indices of the rows of a batch among all data, (b,)."""
     equal = tf.reduce_all(features[:, tf.newaxis] == all_features[tf.newaxis], axis=-1)
-    found = tf.debugging.assert_equal(tf.reduce_all(tf.reduce_any(equal, axis=-1)), True, "data that were not held")
+    found = tf.debugging.assert_equal(
+        tf.reduce_all(tf.reduce_any(equal, axis=-1)), True, "data that are not training data"
+    )
     with tf.control_dependencies([found] if found is not None else []):
         return tf.argmax(tf.cast(equal, tf.int32), axis=-1)

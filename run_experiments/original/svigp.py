@@ -15,21 +15,21 @@ from svgp_vae_tf.priors import LatentData
 class OriginalSVIGP(SVIGP):
     """Deep SVIGP with the objective of the original rotated-MNIST program, kept to explain its published figure.
 
-    The decoder sees the posterior mean of the latents, never a sample; their variance enters through
+    In training the decoder gets the posterior mean of the latents instead of a sample; their variance enters through
 
         - sum_{i,l} var(z_il) / (2 nu)
 
-    with nu the standard deviation of the pixels' noise, taken for a variance. That trace term belongs to Gaussian
-    observations of z itself, which a decoder's are not. `evaluate` reports the terms of `SVIGP`.
+    where nu is the standard deviation of the pixels' noise, used as if it were a variance. The trace term is correct
+    only for Gaussian observations of z itself. `evaluate` reports the terms of `SVIGP`.
 
     Args:
-        args, kwargs: as for `SVIGP`, with a Gaussian likelihood.
+        args, kwargs: as for `SVIGP`; the likelihood must be Gaussian.
     """
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         if not isinstance(self.likelihood, Gaussian):
-            raise ValueError("the original objective is for a Gaussian likelihood")
+            raise ValueError("the original objective needs a Gaussian likelihood")
 
     def elbo_terms(self, aux: Any, observations: tf.Tensor, training: bool = False) -> ElboTerms:
         """The objective above in training, else the ELBO of `SVIGP`."""

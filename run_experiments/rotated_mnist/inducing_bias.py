@@ -1,7 +1,7 @@
-"""How far the posterior of the inducing values, estimated from a mini-batch, is from that given all data.
+"""Bias of the posterior of the inducing values when it is estimated from a mini-batch.
 
 The sum S = sum_i k_i k_i^T / s2_i over a batch, scaled by N/b, is unbiased, but mu and A (eq. 9) are not linear in it.
-Here every parameter is frozen and every datum encoded once, so that the batch alone varies.
+Here all parameters are frozen and each data point is encoded once, so that only the batch varies.
 """
 
 from typing import Any
@@ -27,16 +27,16 @@ def bias(
     """Relative bias and spread of mu_b and A_b for several batch sizes.
 
     Args:
-        model: trained, one GP over a data set.
-        aux, observations: all N data.
-        batch_sizes: of the batches, drawn without replacement; those above N are left out.
-        draws: batches of each size.
-        seed: of the draws.
+        model: a trained model with one GP over a data set.
+        aux, observations: all N data points.
+        batch_sizes: sizes of the batches, which are drawn without replacement; sizes above N are skipped.
+        draws: number of batches of each size.
+        seed: seed of the draws.
 
     Returns:
-        by batch size: ``|mean_b mu_b - mu| / |mu|`` (mu_bias), the root mean square of ``|mu_b - mean_b mu_b| / |mu|``
-        (mu_spread), what the bias of an unbiased estimate would come out as from so many draws (mu_bias_noise); the
-        same for A.
+        For each batch size ``|mean_b mu_b - mu| / |mu|`` (mu_bias), the root mean square of
+        ``|mu_b - mean_b mu_b| / |mu|`` (mu_spread), and the expected mu_bias of an unbiased estimate from as many
+        draws (mu_bias_noise); the same for A.
     """
     parts = [model.encode(tf.constant(observations[i : i + 512])) for i in range(0, len(observations), 512)]
     mean, variance = (tf.concat([getattr(part, name) for part in parts], axis=0) for name in ("mean", "variance"))
@@ -48,20 +48,22 @@ def bias(
         q = sparse.posterior(sparse.statistics(*chosen), len(aux) / len(rows))
         return [np.asarray(x) for x in whitened.inducing_moments(q, chol)]
 
-    whole = dict(zip(("mu", "A"), moments(np.arange(len(aux))), strict=True))
+    exact = dict(zip(("mu", "A"), moments(np.arange(len(aux))), strict=True))
     generator = np.random.default_rng(seed)
     table = []
     for size in [size for size in batch_sizes if size <= len(aux)]:
-        found = [moments(generator.choice(len(aux), size, replace=False)) for _ in range(draws)]
+        estimates = [moments(generator.choice(len(aux), size, replace=False)) for _ in range(draws)]
         row: dict[str, Any] = {"batch_size": size, "draws": draws}
-        for i, (name, full) in enumerate(whole.items()):
-            row |= {f"{name}_{key}": value for key, value in _relative(np.stack([f[i] for f in found]), full).items()}
+        for i, (name, full) in enumerate(exact.items()):
+            row |= {
+                f"{name}_{key}": value for key, value in _relative(np.stack([e[i] for e in estimates]), full).items()
+            }
         table.append(row)
     return table
 
 
 def _relative(estimates: np.ndarray, full: np.ndarray) -> dict[str, float]:
-    """Bias and spread of estimates (draws, ...), relative to the norm of what they estimate."""
+    """Bias and spread of estimates (draws, ...), relative to the norm of the exact value."""
     norm = np.linalg.norm(full)
     mean = estimates.mean(axis=0)
     spread = np.sqrt(np.sum(np.square(estimates - mean)) / (len(estimates) - 1))

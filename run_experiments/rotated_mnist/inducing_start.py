@@ -1,26 +1,27 @@
-"""Where the inducing points of rotated MNIST start: vectors of objects at each angle."""
+"""Initial inducing points of rotated MNIST: object vectors at each angle."""
 
 import numpy as np
 from scipy import stats
 
 
 def kde_per_angle(scores: np.ndarray, angles: np.ndarray, m: int) -> np.ndarray:
-    """Points (angle, vector) with vectors drawn from a kernel density of the object scores, m / A for each angle.
+    """Points (angle, vector), m / A for each angle, with vectors drawn from a kernel density of the object scores.
 
-    Each axis is drawn from its own one-dimensional density, but with one seed for all axes: so a draw is a row of the
-    data plus one common scaled noise, and keeps the dependence between axes that separate draws would lose. The seed
-    is the angle's index. Angles that get one vector more than others are spread evenly.
+    Each axis is drawn from its own one-dimensional density, but with the same seed for all axes: a draw is a row of
+    the data plus one noise variable scaled for each axis, which keeps the dependence between axes that independent
+    draws would lose. The seed is the index of the angle. If A does not divide m, the angles with one more vector are
+    spread evenly.
 
     Args:
-        scores: (n, M), the vectors of the data.
-        angles: (A,), ascending and distinct.
+        scores: vectors of the data, (n, M).
+        angles: distinct angles in ascending order, (A,).
         m: number of points.
 
     Returns:
-        (m, 1 + M), float64, ordered by angle.
+        The points, (m, 1 + M), float64, ordered by angle.
 
     Raises:
-        ValueError: if m is below 1, or the data cannot have a density.
+        ValueError: if m is not a positive integer, or the data have no density.
     """
     scores, angles = np.asarray(scores, np.float64), np.asarray(angles, np.float64)
     if m < 1 or m != int(m):

@@ -10,7 +10,7 @@ import numpy as np
 
 import svgp_vae_tf as svgp
 from data_generators.rotated_mnist import RotatedMNIST
-from run_experiments.common import schedule as batch_phases
+from run_experiments.common import schedule
 from run_experiments.original.geco import OriginalGECO
 from run_experiments.original.gppvae import OriginalGPPVAE
 from run_experiments.original.svigp import OriginalSVIGP
@@ -22,14 +22,14 @@ from svgp_vae_tf.features import GPLVM
 
 
 def build_model(settings: Settings, digits: RotatedMNIST) -> svgp.LatentModel:
-    """The model of a run, compiled.
+    """The compiled model of a run, with a built optimiser.
 
     Raises:
         ValueError: for settings that cannot work.
-        ModelFileError: if there is no model to start from.
+        ModelFileError: if the model of ``start_from`` cannot be read.
     """
     settings.check()
-    if settings.objective == "original_geco":  # its multiplier leaves single precision behind
+    if settings.objective == "original_geco":  # its multiplier overflows single precision
         with _double_precision():
             return _build(settings, digits)
     return _build(settings, digits)
@@ -37,7 +37,7 @@ def build_model(settings: Settings, digits: RotatedMNIST) -> svgp.LatentModel:
 
 @contextlib.contextmanager
 def _double_precision() -> Iterator[None]:
-    """Networks and metrics that are made here are in double precision."""
+    """A context in which Keras layers and metrics are created in double precision."""
     floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
     try:
         keras.config.set_floatx("float64")
@@ -58,26 +58,26 @@ def _build(settings: Settings, digits: RotatedMNIST) -> svgp.LatentModel:
         "num_data": len(digits.train.images),
     }
     model = _model(settings, digits, _networks(settings), shared)
+    sizes = batch_sizes(settings, digits)
     rates = settings.learning_rate, settings.final_learning_rate
-    phases = plan(settings, digits)
-    optimizer = batch_phases.optimizer(settings.optimizer, phases, *rates, settings.adam_beta_2, settings.clip_norm)
-    # steps are so short that what `fit` does between them counts
-    steps_at_once = batch_phases.steps_at_once(phases, settings.evaluate_every)
-    model.compile(optimizer, objective=_objective(settings), steps_per_execution=steps_at_once)
+    optimizer = schedule.optimizer(settings.optimizer, sizes, *rates, settings.adam_beta_2, settings.clip_norm)
+    # steps are so short that the work of `fit` between them matters
+    steps_per_execution = sizes.steps_per_execution(settings.evaluate_every)
+    model.compile(optimizer, objective=_objective(settings), steps_per_execution=steps_per_execution)
     model.optimizer.build(model.trainable_variables)
     return model
 
 
-def plan(settings: Settings, digits: RotatedMNIST) -> list[batch_phases.Phase]:
-    """Batch sizes over the epochs."""
+def batch_sizes(settings: Settings, digits: RotatedMNIST) -> schedule.BatchSizeSchedule:
+    """Images per batch in each epoch."""
     final = settings.final_batch_size or settings.batch_size
-    return batch_phases.phases(
+    return schedule.BatchSizeSchedule.doubling(
         len(digits.train.images), settings.epochs, settings.batch_size, final, settings.evaluate_every
     )
 
 
 def _networks(settings: Settings) -> tuple[Any, Any]:
-    """Encoder and decoder: new ones, or those of a finished run."""
+    """Encoder and decoder: new ones, or those of the finished run ``start_from``."""
     if settings.start_from is None:
         return networks.mnist_encoder(settings.num_latents), networks.mnist_decoder(settings.num_latents)
     model = svgp.load_model(os.path.join(settings.start_from, "model.keras"))
@@ -125,7 +125,7 @@ def _model(
 
 
 def _inducing_points(settings: Settings, digits: RotatedMNIST, kernel: kernels.Kernel) -> np.ndarray:
-    """Where inducing points start, (m, 1 + M): angle and object vector."""
+    """Initial inducing points, (m, 1 + M): angle and object vector."""
     m = settings.num_inducing
     features = digits.train.aux[:, 1:]
     if m > len(features):
@@ -139,7 +139,9 @@ def _inducing_points(settings: Settings, digits: RotatedMNIST, kernel: kernels.K
         return kde_per_angle(digits.train.aux[:, 2:], angles, m)
     if m % len(angles):
         raise ValueError(f"--inducing_start=grid takes a multiple of the {len(angles)} angles, got {m} inducing points")
-    counts = [len(angles), m // len(angles)] + [1] * (features.shape[1] - 2)  # angles times the first component
+    counts = [len(angles), m // len(angles)] + [1] * (
+        features.shape[1] - 2
+    )  # a lattice of angles and first component scores
     low, high = features.min(axis=0), features.max(axis=0)
     low[0], high[0] = angles[0], angles[-1]
     return inducing.grid(low, high, counts)
@@ -150,3 +152,14 @@ def _objective(settings: Settings) -> objectives.Objective:
         return objectives.ELBO(settings.beta)
     geco = {"geco": objectives.GECO, "original_geco": OriginalGECO}
     return geco[settings.objective](settings.tolerance)
+
+
+def gp_parameters(model: svgp.LatentModel) -> dict[str, float]:
+    """Kernel parameters by name, and the noise of a prior or a likelihood that learns it."""
+    kernel = getattr(model.prior, "kernel", None)
+    numbers = {} if kernel is None else {name: float(value) for name, value in kernel.parameters.items()}
+    if isinstance(model, svgp.GPPVAE):
+        numbers["prior_noise_variance"] = float(model.prior.noise_variance)
+    if model.likelihood.trainable_weights:
+        numbers["noise_stddev"] = float(model.likelihood.stddev)
+    return numbers

@@ -173,7 +173,7 @@ def figure5(names: list[str], runs_dir: str) -> Drawing:
             continue
         digits = rotated_mnist.load_data(read_settings(Settings, name, runs_dir))
         model = svgp.load_model(os.path.join(runs_dir, name, "model.keras"))
-        generated = model.predict(rotated_mnist.aux_of(digits.test), verbose=0)
+        generated = model.predict(rotated_mnist.auxiliary_data(digits.test), verbose=0)
         rows.setdefault("truth", digits.test.images[:12])
         rows[label] = generated[:12]
         errors[row] = float(np.mean(np.square(generated - digits.test.images)))
@@ -190,7 +190,9 @@ def epoch_seconds(runs: dict[str, Settings], rounds: int = 3) -> dict[str, float
         digits = rotated_mnist.load_data(settings)
         model = rotated_mnist_models.build_model(settings, digits)
         if isinstance(model, svgp.GPPVAE):
-            model.set_training_data(rotated_mnist.aux_of(digits.train), rotated_mnist.images_of(digits.train))
+            model.set_training_data(
+                rotated_mnist.auxiliary_data(digits.train), rotated_mnist.observations(digits.train)
+            )
         stream = iter(rotated_mnist.batches(settings, digits.train, settings.batch_size, 0))
         steps = -(-len(digits.train.images) // settings.batch_size)
         model.make_train_function()
@@ -247,7 +249,7 @@ def bias_figure(names: list[str], runs_dir: str) -> Drawing:
     """Bias and spread of mini-batch estimates of mu and A with all parameters frozen (Appendix C.4)."""
     digits = rotated_mnist.load_data(read_settings(Settings, names[0], runs_dir))
     model = svgp.load_model(os.path.join(runs_dir, names[0], "model.keras"))
-    rows = bias(model, rotated_mnist.aux_of(digits.train), rotated_mnist.images_of(digits.train))
+    rows = bias(model, rotated_mnist.auxiliary_data(digits.train), rotated_mnist.observations(digits.train))
     quantities = [(what, part) for what in ("mu", "A") for part in ("bias", "spread")]
     panels = {f"{part} of {what}": [row[f"{what}_{part}"] for row in rows] for what, part in quantities}
     figure = figures.panels_against("batch size b", [row["batch_size"] for row in rows], panels, logarithmic=True)

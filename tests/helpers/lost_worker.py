@@ -1,4 +1,4 @@
-"""A run of two workers that are killed one after the other, resumed each time, for `test_distribute`."""
+"""A run of two workers that are killed one after the other, resumed each time, for `test_distributed`."""
 
 import functools
 import json

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from run_experiments.common import distributed as distribute
-from run_experiments.common import run_folder
+from run_experiments.common import distributed, run_folder
 from svgp_vae_tf.callbacks import read_history
 from tests.helpers import workers
 
@@ -20,8 +19,8 @@ def tf_config(**changes) -> str:
 
 
 def test_a_cluster_is_read():
-    assert distribute.read_cluster(tf_config()) == (1, TWO)
-    assert distribute.read_cluster(distribute.EXAMPLE)[0] == 0
+    assert distributed.read_cluster(tf_config()) == (1, TWO)
+    assert distributed.read_cluster(distributed.TF_CONFIG_EXAMPLE)[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -45,22 +44,22 @@ def test_a_wrong_cluster_is_refused_in_one_line(text, message, monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     if text is not None:
         monkeypatch.setenv("TF_CONFIG", text)
-    with pytest.raises(ValueError, match=message) as caught, distribute.team("multi_worker"):
+    with pytest.raises(ValueError, match=message) as caught, distributed.worker_group("multi_worker"):
         pass
     assert "\n" not in str(caught.value)
 
 
 def test_one_device_alone(tmp_path):
-    with distribute.team("none") as team:
-        assert team.strategy is tf.distribute.get_strategy()
-        assert team.verbose(2) == 2
-        team.check_start(3, {"steps": 4})
-        assert team.folder(str(tmp_path / "run"), resume=False).path == str(tmp_path / "run")
+    with distributed.worker_group("none") as group:
+        assert group.strategy is tf.distribute.get_strategy()
+        assert group.verbose(2) == 2
+        group.check_start(3, {"steps": 4})
+        assert group.folder(str(tmp_path / "run"), resume=False).path == str(tmp_path / "run")
 
 
 def test_mirrored_without_a_gpu_says_so(capsys):
-    with distribute.team("mirrored") as team:
-        assert team.strategy.num_replicas_in_sync == len(tf.config.list_logical_devices("CPU"))
+    with distributed.worker_group("mirrored") as group:
+        assert group.strategy.num_replicas_in_sync == len(tf.config.list_logical_devices("CPU"))
     assert "trains on 1 CPU(s)" in capsys.readouterr().out
 
 
@@ -72,22 +71,24 @@ def test_workers_that_differ_are_refused(monkeypatch):
             self.others, self.num_replicas_in_sync = others, 1 + len(others)
 
         def reduce(self, op, value, axis):
-            numbers = [distribute._number_of(other) for other in self.others]
+            numbers = [distributed._hash(other) for other in self.others]
             return value + [sum(numbers), sum(number**2 for number in numbers)]
 
-    monkeypatch.setattr(distribute.replicas, "several_workers", lambda strategy: True)
+    monkeypatch.setattr(distributed.translation, "several_workers", lambda strategy: True)
     with pytest.raises(run_folder.RunFolderError, match="different steps"):
-        distribute.Team(Sum(0), True, "").check_start(3, {})
-    assert distribute.Team(Sum(7, 7), True, "")._same_for_all(7)
+        distributed.WorkerGroup(Sum(0), True, "").check_start(3, {})
+    assert distributed.WorkerGroup(Sum(7, 7), True, "")._same_for_all(7)
     for own, others in ((0, (1, 2)), (1, (0, 2)), (2, (0, 1)), (1, (1, 0))):  # all come to the same
-        assert not distribute.Team(Sum(*others), True, "")._same_for_all(own)
+        assert not distributed.WorkerGroup(Sum(*others), True, "")._same_for_all(own)
     asked: list = []
-    monkeypatch.setattr(distribute.Team, "_same_for_all", lambda self, value: asked.append(value) or len(asked) < 2)
+    monkeypatch.setattr(
+        distributed.WorkerGroup, "_same_for_all", lambda self, value: asked.append(value) or len(asked) < 2
+    )
     values = []
     for settings in ({"steps": 4, "data": "a"}, {"steps": 4, "data": "b"}, {"steps": 5, "data": "a"}):
         asked.clear()
         with pytest.raises(run_folder.RunFolderError, match="different settings"):
-            distribute.Team(Sum(0), True, "").check_start(3, settings)
+            distributed.WorkerGroup(Sum(0), True, "").check_start(3, settings)
         values.append(asked[1])
     assert values[0] == values[1] != values[2]  # where the data are may differ
 
@@ -100,16 +101,16 @@ def test_an_address_in_use_is_refused_in_one_line(monkeypatch):
     monkeypatch.setenv("TF_CONFIG", tf_config())
     with (
         pytest.raises(ValueError, match="cannot listen at its address 127.0.0.1:4002"),
-        distribute.team("multi_worker"),
+        distributed.worker_group("multi_worker"),
     ):
         pass
 
 
 def test_workers_but_the_chief_write_elsewhere_and_begin_with_what_the_chief_has(tmp_path):
     path, spare = str(tmp_path / "run"), str(tmp_path / "spare")
-    chief = distribute.Team(tf.distribute.get_strategy(), True, spare).folder(path, resume=False)
+    chief = distributed.WorkerGroup(tf.distribute.get_strategy(), True, spare).folder(path, resume=False)
     chief.start({"steps": 3})
-    other = distribute.Team(tf.distribute.get_strategy(), False, spare)
+    other = distributed.WorkerGroup(tf.distribute.get_strategy(), False, spare)
     assert other.verbose("auto") == 0
     folder = other.folder(path, resume=True)
     assert folder.path == spare

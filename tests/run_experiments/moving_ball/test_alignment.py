@@ -57,7 +57,7 @@ def test_covariances_follow_the_map():
 
 @pytest.mark.parametrize(
     ("latents", "truth", "message"),
-    [((3, 4, 2), (3, 5, 2), "differ in their leading axes"), ((1, 2, 2), (1, 2, 2), "2 points cannot fix")],
+    [((3, 4, 2), (3, 5, 2), "differ in their leading axes"), ((1, 2, 2), (1, 2, 2), "2 points cannot determine")],
 )
 def test_bad_shapes(latents, truth, message):
     with pytest.raises(ValueError, match=message):

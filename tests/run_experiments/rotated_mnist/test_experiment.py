@@ -4,7 +4,6 @@ import dataclasses
 import json
 import os
 
-import keras
 import numpy as np
 import pytest
 
@@ -13,23 +12,13 @@ from run_experiments.common import run_folder
 from run_experiments.rotated_mnist import experiment as rotated_mnist
 from run_experiments.rotated_mnist.settings import Settings
 from tests.helpers.checkpoints import weights_of
-
-SHORT = {
-    "images_per_digit": 20,
-    "num_inducing": 12,
-    "num_latents": 4,
-    "epochs": 2,
-    "evaluate_every": 1,
-    "batch_size": 128,
-    "final_batch_size": None,
-}
-SMALL = Settings.of("svgpvae", **{**SHORT, "batch_size": 64, "final_batch_size": 128})
+from tests.helpers.small_runs import DIGITS, SHORT
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> str:
     folder = str(tmp_path_factory.mktemp("runs") / "svgpvae")
-    rotated_mnist.run(SMALL, folder, verbose=0)
+    rotated_mnist.run(DIGITS, folder, verbose=0)
     return folder
 
 
@@ -46,8 +35,8 @@ def test_a_run_leaves_everything_behind(finished):
 
 def test_a_saved_model_generates_unseen_angles_without_the_data(finished):
     model = svgp.load_model(os.path.join(finished, "model.keras"))
-    digits = rotated_mnist.load_data(SMALL)
-    mean = model.predict(rotated_mnist.aux_of(digits.test), verbose=0)
+    digits = rotated_mnist.load_data(DIGITS)
+    mean = model.predict(rotated_mnist.auxiliary_data(digits.test), verbose=0)
     with open(os.path.join(finished, "metrics.json")) as file:
         expected = json.load(file)["test_mse_mean"]
     assert np.mean(np.square(mean - digits.test.images)) == pytest.approx(expected, rel=1e-5)
@@ -67,9 +56,9 @@ def test_a_killed_run_resumes_to_the_same_weights_with_the_state_of_geco(finishe
 
     monkeypatch.setattr(rotated_mnist, "evaluate", killed)
     with pytest.raises(KeyboardInterrupt):
-        rotated_mnist.run(SMALL, folder, verbose=0)
+        rotated_mnist.run(DIGITS, folder, verbose=0)
     monkeypatch.setattr(rotated_mnist, "evaluate", evaluate)
-    rotated_mnist.run(SMALL, folder, resume=True, verbose=0)
+    rotated_mnist.run(DIGITS, folder, resume=True, verbose=0)
     one, two = (weights_of(os.path.join(path, "checkpoint.weights.h5")) for path in (finished, folder))
     assert set(one) == set(two)
     assert any("geco" in name for name in one)
@@ -113,54 +102,19 @@ def test_other_models_run(model, tmp_path):  # VAE and GPPVAE: staged training, 
 def test_settings_that_cannot_work_leave_no_folder(change, message, tmp_path):
     folder = str(tmp_path / "run")
     with pytest.raises(ValueError, match=message):
-        rotated_mnist.run(dataclasses.replace(SMALL, **change), folder)
+        rotated_mnist.run(dataclasses.replace(DIGITS, **change), folder)
     assert not os.path.exists(folder)
 
 
 def test_other_settings_cannot_resume(finished):
     with pytest.raises(run_folder.RunFolderError, match="--num_inducing=12"):
-        rotated_mnist.run(dataclasses.replace(SMALL, num_inducing=8), finished, resume=True)
+        rotated_mnist.run(dataclasses.replace(DIGITS, num_inducing=8), finished, resume=True)
 
 
 def test_a_taken_folder_is_refused_before_anything_is_done(finished, monkeypatch):
     monkeypatch.setattr(rotated_mnist, "load_data", None)
     with pytest.raises(run_folder.RunFolderError, match="already holds a run"):
-        rotated_mnist.run(SMALL, finished)
-
-
-def test_the_order_of_an_epoch_depends_on_seed_and_epoch_alone():
-    digits = rotated_mnist.load_data(SMALL)
-
-    def ids(start: int, count: int) -> np.ndarray:
-        stream = rotated_mnist.batches(SMALL, digits.train, 64, start).take(count)
-        return np.concatenate([aux for aux, _ in stream])
-
-    steps = -(-len(digits.train.images) // 64)
-    two = ids(0, 2 * steps)
-    first, second = np.split(two, [len(digits.train.images)])
-    np.testing.assert_array_equal(ids(1, steps), second)
-    assert not np.array_equal(first, second)
-    for epoch in (first, second):
-        np.testing.assert_array_equal(np.unique(epoch, axis=0), np.unique(rotated_mnist.aux_of(digits.train), axis=0))
-
-
-def test_the_original_geco_trains_in_double_precision_far_above_what_single_precision_holds():
-    settings = dataclasses.replace(SMALL, objective="original_geco", clip_norm=None)
-    digits = rotated_mnist.load_data(settings)
-    model = rotated_mnist.build_model(settings, digits)
-    assert keras.config.floatx() == keras.config.dtype_policy().name == "float32"
-    model.objective._log_multiplier.assign(110.0)  # exp(110) is 6e47
-    history = model.fit(rotated_mnist.batches(settings, digits.train, 64, 0), steps_per_epoch=2, epochs=1, verbose=0)
-    assert 1e44 < history.history["loss"][0] < np.inf
-
-
-@pytest.mark.parametrize(("start", "m"), [("k_means", 12), ("greedy", 12), ("grid", 32), ("kde", 24)])
-def test_inducing_points_start_where_they_are_asked_to(start, m):
-    settings = dataclasses.replace(SMALL, inducing_start=start, num_inducing=m)
-    digits = rotated_mnist.load_data(settings)
-    points = rotated_mnist.build_model(settings, digits).prior.inducing_points
-    assert points.shape == (m, 9)
-    assert len(np.unique(points, axis=0)) == m
+        rotated_mnist.run(DIGITS, finished)
 
 
 def test_staged_training_starts_from_the_networks_of_a_run_and_leaves_them(tmp_path):
@@ -183,22 +137,8 @@ def test_there_must_be_a_run_to_start_from(tmp_path):
         rotated_mnist.run(settings, str(tmp_path / "run"), verbose=0)
 
 
-def test_the_learning_rate_does_not_rise_unless_told_to():
-    assert Settings.of("cvae", learning_rate=1e-4).final_learning_rate == 1e-4
-    assert Settings.of("cvae", learning_rate=1e-2).final_learning_rate == 1e-3
-    assert Settings.of("cvae", learning_rate=1e-4, final_learning_rate=1e-2).final_learning_rate == 1e-2
-    assert Settings.of("svgpvae").final_learning_rate == Settings().final_learning_rate
-
-
 def test_a_model_cannot_start_from_conditional_networks(tmp_path):
     rotated_mnist.run(Settings.of("cvae", **{**SHORT, "epochs": 1}), str(tmp_path / "cvae"), verbose=0)
     changed = Settings.of("gppvae", **{**SHORT, "start_from": str(tmp_path / "cvae")})
     with pytest.raises(ValueError, match="take an angle as well"):
         rotated_mnist.run(changed, str(tmp_path / "gppvae"), verbose=0)
-
-
-@pytest.mark.parametrize(("model", "name"), [("gppvae", "prior_noise_variance"), ("svigp", "noise_stddev")])
-def test_learned_noise_is_recorded(model, name):
-    settings = Settings.of(model, **SHORT)
-    numbers = rotated_mnist.gp_numbers(rotated_mnist.build_model(settings, rotated_mnist.load_data(settings)))
-    assert numbers[name] > 0.0

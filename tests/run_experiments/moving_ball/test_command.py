@@ -1,0 +1,67 @@
+"""The command of the moving-ball experiment: errors, help, and a run that is killed and resumed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import h5py
+import numpy as np
+
+
+def command(*arguments: str, output=subprocess.DEVNULL) -> subprocess.Popen:
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    line = [sys.executable, "-W", "ignore", "-m", *arguments]
+    return subprocess.Popen(line, env=environment, text=True, stdout=output, stderr=subprocess.STDOUT)
+
+
+def test_command_line_errors_are_one_line_and_help_needs_no_data(tmp_path):
+    tiny = ["run_experiments.moving_ball", "--num_inducing=0", f"--output_dir={tmp_path}/a"]
+    lines = {
+        "value": tiny,
+        "model": ["run_experiments.moving_ball", "--model=vq", f"--output_dir={tmp_path}/b"],
+        "help": ["run_experiments.moving_ball", "--help"],
+    }
+    processes = {name: command(*line, output=subprocess.PIPE) for name, line in lines.items()}
+    outputs = {name: process.communicate(timeout=120)[0] for name, process in processes.items()}
+    assert processes["value"].returncode != 0 and processes["model"].returncode != 0
+    assert outputs["value"].strip().splitlines()[-1] == "error: --num_inducing must be at least 1, got 0"
+    assert "vq" in outputs["model"] and "svgpvae|gpvae|neural_process|vae" in outputs["model"]
+    assert "Traceback" not in "".join(outputs.values())
+    for shown in (
+        "--num_inducing: Inducing points m",
+        "--output_dir: The run folder",
+        "--distribute: <none|",
+        "Moving ball",
+    ):
+        assert shown in outputs["help"], shown
+
+
+def test_a_killed_run_resumes_to_the_weights_of_a_whole_one(tmp_path):
+    arguments = [
+        "run_experiments.moving_ball", "--steps=30", "--steps_per_epoch=10", "--num_test_videos=6", "--batch_size=3",
+        "--num_frames=8", "--num_inducing=4", "--train_kernel", "--train_inducing", "--verbose=2",
+    ]  # fmt: skip
+    whole, killed = str(tmp_path / "whole"), str(tmp_path / "killed")
+    assert command(*arguments, f"--output_dir={whole}").wait(timeout=120) == 0
+    process = command(*arguments, f"--output_dir={killed}")
+    deadline = time.time() + 120
+    while not os.path.exists(os.path.join(killed, "checkpoint.weights.h5")) and time.time() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not os.path.exists(os.path.join(killed, "metrics.json")), "the run ended before it was killed"
+    assert command(*arguments, f"--output_dir={killed}", "--resume").wait(timeout=120) == 0
+    assert weights(whole).keys() == weights(killed).keys()
+    for name, value in weights(whole).items():
+        np.testing.assert_array_equal(value, weights(killed)[name], err_msg=name)
+    with open(os.path.join(whole, "history.csv")) as a, open(os.path.join(killed, "history.csv")) as b:
+        assert a.read() == b.read()
+
+
+def weights(folder: str) -> dict[str, np.ndarray]:
+    values = {}
+    with h5py.File(os.path.join(folder, "checkpoint.weights.h5")) as file:
+        file.visititems(lambda name, item: values.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+    return values
