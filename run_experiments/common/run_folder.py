@@ -12,6 +12,7 @@ import keras
 
 from run_experiments.common.provenance import provenance
 from svgp_vae_tf import callbacks
+from svgp_vae_tf.saving import load_weights
 
 DEFAULTS_OF_OLD_CONFIGS = {"optimizer": "adam"}
 """Values of settings that older config.json files do not record."""
@@ -102,7 +103,7 @@ class RunFolder:
             RunFolderError: if the file is damaged or belongs to another model.
         """
         try:
-            model.load_weights(self.checkpoint)
+            load_weights(model, self.checkpoint)
         except Exception as error:  # Keras and h5py raise many kinds
             reason = str(error).strip().splitlines() or [type(error).__name__]
             raise RunFolderError(
