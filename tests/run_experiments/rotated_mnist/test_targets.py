@@ -149,7 +149,7 @@ def test_time_to_a_mean_squared_error():
 def test_bias_vanishes_with_all_data_and_shrinks_with_the_batch():
     model = small_models.make("hensman", small_models.N, kernel=SquaredExponential(1.5))
     aux, values = small_models.data_set()
-    model._ensure_built(values.shape)
+    model.ensure_built(values.shape)
     small, large, whole = inducing_bias.bias(model, aux, values, (4, 12, 24, 99), draws=200)
     for name in ("mu", "A"):
         assert whole[f"{name}_bias"] < 1e-9
