@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any, Self
 
-from run_experiments.common import schedule as batch_phases
+from run_experiments.common import schedule
 from run_experiments.common.settings import ExperimentSettings, setting
 
 MODELS = ("svgpvae", "svigp", "original_svigp", "gppvae", "original_gppvae", "cvae", "vae")
@@ -127,7 +127,7 @@ class Settings(ExperimentSettings):
     optimizer: str = setting(
         "soap",
         "The optimiser. By default soap for svgpvae and svigp, unless --objective=original_geco; otherwise adam.",
-        choices=batch_phases.OPTIMIZERS,
+        choices=schedule.OPTIMIZERS,
         default_varies=True,
     )
     learning_rate: float = setting(

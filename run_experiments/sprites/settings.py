@@ -3,7 +3,7 @@
 import dataclasses
 
 from data_generators.sprites.sheets import NUM_POSES
-from run_experiments.common import schedule as batch_phases
+from run_experiments.common import schedule
 from run_experiments.common.settings import ExperimentSettings, setting
 
 KERNELS = ("cosine", "squared_exponential")
@@ -56,7 +56,7 @@ class Settings(ExperimentSettings):
     )
     epochs: int = setting(8, "Number of passes through the data.", lower=1)
     evaluate_every: int = setting(4, "Epochs between evaluations on unseen characters.", lower=1)
-    optimizer: str = setting("soap", "The optimiser.", choices=batch_phases.OPTIMIZERS)
+    optimizer: str = setting("soap", "The optimiser.", choices=schedule.OPTIMIZERS)
     learning_rate: float = setting(5e-3, "Initial learning rate.", positive=True)
     final_learning_rate: float = setting(
         5e-5, "Learning rate at the end of a cosine decay over all steps.", positive=True

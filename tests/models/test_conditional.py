@@ -99,7 +99,7 @@ def test_the_original_objective_of_svigp_is_that_of_the_golden_formula():
     )
     got = float(np.sum(terms.log_likelihood) - np.sum(terms.kl))
     assert got == pytest.approx(float(expected), rel=1e-5)
-    with pytest.raises(ValueError, match="for a Gaussian likelihood"):
+    with pytest.raises(ValueError, match="needs a Gaussian likelihood"):
         OriginalSVIGP(
             networks.mnist_decoder(3), kernel=kernels.SquaredExponential(), inducing_points=points, num_data=20
         )
