@@ -87,6 +87,8 @@ class InputGate:
             self._ensure_batches(observations_spec(data).shape)
             if data.cardinality() == 0:
                 raise DataError(NO_BATCH)
+            if all(spec.shape.rank is not None for spec in tree.flatten(data.element_spec[0])):
+                self.feature_shape(data.element_spec[0])
             return data.map(self._check_in_graph).prefetch(1)
         if isinstance(data, keras.utils.PyDataset):
             return CheckedBatches(data, self._check_for_training)
@@ -129,6 +131,7 @@ class InputGate:
             raise DataError(NO_WEIGHTS)
         aux, observations = self._arrays(aux, observations)
         self._model.ensure_built(observations.shape)
+        self.feature_shape(aux)
         return aux, observations
 
     def feature_shape(self, aux: Any) -> tuple[int | None, ...]:
@@ -138,7 +141,7 @@ class InputGate:
             DataError, ValueError: if the prior cannot use features of that shape.
         """
         spec = tree.map_structure(lambda array: tf.TensorSpec(array.shape, array.dtype), aux)
-        kind = str(spec)
+        kind = str(tree.map_structure(lambda array: (array.shape[1:], array.dtype), spec))  # of batches of any size
         if kind not in self._shapes:
             traced = tf.function(self._model.features, autograph=False).get_concrete_function(spec)
             self._shapes[kind] = tuple(traced.output_shapes)

@@ -1,6 +1,6 @@
 """Training: what `fit` and `evaluate` do beside Keras, and the steps, which are methods of `LatentModel`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -22,7 +22,7 @@ def fit(model: Any, keras_fit: Callable[..., Any], x: Any, y: Any, kwargs: dict[
     inputs.refuse_weights(kwargs)
     x, y = model.inputs_gate.training(x, y, None if kwargs.get("validation_split") else model.prior.num_data)
     kwargs = model.inputs_gate.validation(kwargs)
-    if isinstance(x, tf.data.Dataset):
+    if isinstance(x, tf.data.Dataset | Iterator):
         kwargs = {"shuffle": False, **kwargs}  # Keras' default makes it warn that it cannot
     model.before_training(x, y)
     model.conditioning.clear()

@@ -1,0 +1,99 @@
+"""Data of any container are checked alike: the same fault gets the same line, and a failed call loses nothing."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import svgp_vae_tf as svgp
+from tests.helpers import small_models
+from tests.helpers.small_models import N
+
+PLACES, VALUES = small_models.data_set()
+BATCH = 12
+
+
+class Batches(keras.utils.PyDataset):
+    def __init__(self, x, y) -> None:
+        super().__init__()
+        self.x, self.y = x, y
+
+    def __len__(self) -> int:
+        return -(-len(self.y) // BATCH)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        part = slice(BATCH * index, BATCH * (index + 1))
+        return self.x[part], self.y[part]
+
+
+class Frame:
+    """As much of a DataFrame as the package uses."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self._values = values
+
+    def to_numpy(self) -> np.ndarray:
+        return self._values
+
+
+CONTAINERS = {
+    "arrays": lambda x, y: (x, y),
+    "lists": lambda x, y: (x.tolist(), y.tolist()),
+    "frames": lambda x, y: (Frame(x), Frame(y)),
+    "tf.data": lambda x, y: (tf.data.Dataset.from_tensor_slices((x, y)).batch(BATCH),),
+    "PyDataset": lambda x, y: (Batches(x, y),),
+    "generator": lambda x, y: (batch for batch in [(x[:BATCH], y[:BATCH]), (x[BATCH:], y[BATCH:])]),
+}
+WRONG_VALUES, WRONG_PLACES = VALUES.copy(), PLACES.copy()
+WRONG_VALUES[3, 1], WRONG_PLACES[5, 0] = np.nan, np.inf
+NOT_FINITE = r"holds 1 value\(s\) that are NaN or infinite, the first at index"
+FAULTS = {
+    "NaN": (
+        PLACES,
+        WRONG_VALUES,
+        r"observations holds 1 value\(s\) that are NaN or infinite, the first at index \(3, 1\)",
+    ),
+    "infinity": (WRONG_PLACES, VALUES, rf"aux {NOT_FINITE} \(5, 0\)"),
+    "width": (PLACES, VALUES[:, :2], r"observations have shape \(2,\) each, but the encoder takes \(3,\)"),
+    "features": (
+        np.repeat(PLACES, 2, axis=1),
+        VALUES,
+        r"inducing points have 1 feature\(s\), but auxiliary data give 2",
+    ),
+}
+
+
+def arguments(container: str, x: np.ndarray, y: np.ndarray) -> tuple:
+    made = CONTAINERS[container](x, y)
+    return made if isinstance(made, tuple) else (made,)
+
+
+@pytest.fixture(scope="module")
+def model() -> svgp.LatentModel:
+    made = small_models.make("hensman", N)
+    made.compile("sgd")
+    return made
+
+
+@pytest.mark.parametrize("call", ["fit", "evaluate", "condition"])
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_the_same_fault_gets_the_same_line(model, container, fault, call):
+    x, y, message = FAULTS[fault]
+    model.condition(PLACES, VALUES)
+    before = model.predict_latent(PLACES).mean
+    options = {} if call == "condition" else {"verbose": 0}
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        getattr(model, call)(*arguments(container, x, y), **options)
+    if call != "fit":  # which clears the posterior
+        np.testing.assert_array_equal(model.predict_latent(PLACES).mean, before)
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_every_container_trains_evaluates_and_conditions(model, container):
+    assert np.isfinite(model.fit(*arguments(container, PLACES, VALUES), verbose=0).history["loss"]).all()
+    assert np.isfinite(model.evaluate(*arguments(container, PLACES, VALUES), verbose=0)).all()
+    model.condition(PLACES, VALUES)
+    expected = model.predict_latent(PLACES).mean
+    model.condition(*arguments(container, PLACES, VALUES))
+    np.testing.assert_allclose(model.predict_latent(PLACES).mean, expected, rtol=1e-6, atol=1e-7)
