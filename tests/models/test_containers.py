@@ -89,6 +89,7 @@ def test_the_same_fault_gets_the_same_line(model, container, fault, call):
         np.testing.assert_array_equal(model.predict_latent(PLACES).mean, before)
 
 
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")  # what Keras says of a generator without steps
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_every_container_trains_evaluates_and_conditions(model, container):
     assert np.isfinite(model.fit(*arguments(container, PLACES, VALUES), verbose=0).history["loss"]).all()
