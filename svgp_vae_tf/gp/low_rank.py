@@ -32,11 +32,11 @@ class SufficientStatistics(NamedTuple):
     projected_mean: tf.Tensor
     """V^T mean, shape (H, L)."""
     mean_squares: tf.Tensor
-    """SufficientStatistics of the squared means, shape (L,)."""
+    """Sums of the squared means, shape (L,)."""
     weighted_gram: tf.Tensor
     """V^T diag(variance_l) V, shape (L, H, H)."""
     total_variance: tf.Tensor
-    """SufficientStatistics of the variances, shape (L,)."""
+    """Sums of the variances, shape (L,)."""
     count: tf.Tensor
     """Number of data points, shape (1,)."""
 
@@ -72,7 +72,7 @@ def factor(chol_view: tf.Tensor, k_view: tf.Tensor, objects: tf.Tensor) -> tf.Te
 
 
 def statistics(v: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> SufficientStatistics:
-    """SufficientStatistics over some data.
+    """Sums over some data.
 
     Args:
         v: V, shape (n, H).

@@ -39,11 +39,15 @@ def observations_spec(dataset: tf.data.Dataset) -> tf.TensorSpec:
     """The spec of the observations in a data set's batches.
 
     Raises:
-        DataError: if it does not give pairs, or weights beside them.
+        DataError: if it does not give pairs, or weights beside them, or does not say how many axes they have.
     """
     spec = dataset.element_spec
     if not isinstance(spec, tuple) or len(spec) < 2:
         raise DataError("a data set must give pairs (aux, observations)")
     if len(spec) > 2:
         raise DataError(NO_WEIGHTS)
+    if any(part.shape.rank is None for part in tree.flatten(spec)):
+        raise DataError(
+            "the data set does not say how many axes its batches have: give from_generator an output_signature"
+        )
     return tree.flatten(spec[1])[0]

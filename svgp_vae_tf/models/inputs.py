@@ -4,7 +4,7 @@ Containers are arrays (NumPy, tensors, lists, DataFrames, dicts of these), `tf.d
 and generators. Arrays are checked as a whole, batches one by one as they pass.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import keras
@@ -87,10 +87,11 @@ class InputGate:
             self._ensure_batches(observations_spec(data).shape)
             if data.cardinality() == 0:
                 raise DataError(NO_BATCH)
-            if all(spec.shape.rank is not None for spec in tree.flatten(data.element_spec[0])):
-                self.feature_shape(data.element_spec[0])
+            self.feature_shape(data.element_spec[0])
             return data.map(self._check_in_graph).prefetch(1)
         if isinstance(data, keras.utils.PyDataset):
+            if data.num_batches == 0:
+                raise DataError(NO_BATCH)
             return CheckedBatches(data, self._check_for_training)
         return (self._check_for_training(batch) for batch in data) if isinstance(data, Iterator) else data
 
@@ -102,21 +103,23 @@ class InputGate:
         def line(*values: np.ndarray) -> str:
             try:
                 self._check_for_training(tree.pack_sequence_as(batch, list(values)))
-            except DataError as error:
+            except ValueError as error:
                 return str(error)
             return ""
 
-        faulty = checks.may_be_faulty(arrays, self._model.batch_rank)
+        open_shapes = any(None in array.shape[self._model.batch_rank :] for array in arrays)
+        faulty = open_shapes | checks.may_be_faulty(arrays, self._model.batch_rank)
         faulty |= ~self._model.likelihood.in_support(tree.flatten(batch[1])[0])
         found = tf.cond(faulty, lambda: tf.numpy_function(line, arrays, tf.string), lambda: tf.constant(""))
         with tf.control_dependencies([tf.debugging.Assert(tf.equal(found, ""), [found])]):
-            return tree.map_structure(tf.identity, batch)
+            aux, observations = tree.map_structure(tf.identity, batch)
+        return self._with_feature_axis(aux), observations
 
-    def _check_for_training(self, batch: Any) -> Any:
-        """The batch, once it has been checked, the likelihood of its observations as well."""
-        _, observations = self._check(batch)
-        self._model.likelihood.validate_observations(np.asarray(observations))
-        return batch
+    def _check_for_training(self, batch: Any) -> tuple[Any, Any]:
+        """Checked arrays of a batch, whose observations the likelihood can have generated."""
+        aux, observations = self._check(batch)
+        self._model.likelihood.validate_observations(observations)
+        return aux, observations
 
     def _check(self, batch: Any) -> tuple[Any, Any]:
         """Auxiliary data and observations of a batch, as checked NumPy arrays.
@@ -236,7 +239,13 @@ class InputGate:
         observations = checks.from_frame(observations)
         aux, observations = checks.check_arrays(aux, observations, model.batch_rank, num_data, model.auxiliary.ids)
         model.auxiliary.validate(aux, model.batch_rank)
-        return aux, observations
+        return self._with_feature_axis(aux), observations
+
+    def _with_feature_axis(self, aux: Any) -> Any:
+        """A single feature (..., n) as (..., n, 1): compiled functions would merge both to an unknown rank."""
+        if isinstance(aux, Mapping) or len(aux.shape) != self._model.batch_rank:
+            return aux
+        return aux[..., np.newaxis]
 
 
 def features(auxiliary: Any, prior: Any, aux: Any, batch_rank: int, training: bool) -> tf.Tensor:

@@ -75,18 +75,18 @@ def _statistics(model: Any, aux: Any, observations: Any, batch_size: int | None)
     return model.conditioning.collect(pairs, summarise)
 
 
-def posterior_latents(model: Any, aux: Any, observations: Any, batch_size: int | None = None) -> LatentMoments:
+def posterior_latents(model: Any, aux: Any, observations: Any = None, batch_size: int | None = None) -> LatentMoments:
     """Posterior of the latents at observed points, each moment (..., n, L).
 
-    Of series, each given its own points alone; of one data set, given what the model was conditioned on. Arguments and
-    errors as in `condition`.
+    Of series, each given its own points alone, whose observations are needed; of one data set, given what the model was
+    conditioned on, so that only the inputs count. Arguments and errors as in `condition`.
     """
     if model.prior.num_data is not None:
         return predict_latent(model, aux, batch_size)
     return _moments(q for _, q in _series_posteriors(model, aux, observations, batch_size))
 
 
-def reconstruct(model: Any, aux: Any, observations: Any, batch_size: int | None = None) -> np.ndarray:
+def reconstruct(model: Any, aux: Any, observations: Any = None, batch_size: int | None = None) -> np.ndarray:
     """Mean observations (..., n, *observation) at the posterior means of `posterior_latents`."""
     if model.prior.num_data is not None:
         return np.concatenate([decode_mean(model, q[0], f).numpy() for f, q in _predictions(model, aux, batch_size)])

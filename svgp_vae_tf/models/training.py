@@ -10,7 +10,7 @@ from svgp_vae_tf.distribution import sum_over_replicas
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.models import inputs
 from svgp_vae_tf.models.containers import NO_WEIGHTS
-from svgp_vae_tf.models.translation import one_line_errors
+from svgp_vae_tf.models.translation import with_one_line_errors
 
 NOT_FINITE = "the loss is not finite: look for NaN in the data or lower the learning rate"
 
@@ -25,25 +25,31 @@ def fit(model: Any, keras_fit: Callable[..., Any], x: Any, y: Any, kwargs: dict[
     if isinstance(x, tf.data.Dataset | Iterator):
         kwargs = {"shuffle": False, **kwargs}  # Keras' default makes it warn that it cannot
     model.before_training(x, y)
+    x, y, kwargs = model.trainer.split_for_fit(x, y, kwargs)
+    conditioned, steps = model.conditioning.present, _steps(model)
     model.conditioning.clear()
     try:
-        with one_line_errors(model.distribute_strategy):
-            x, y, kwargs = model.trainer.split_for_fit(x, y, kwargs)
-            history = keras_fit(x=x, y=y, **kwargs)
-    finally:
-        model.conditioning.clear()  # a callback may have conditioned, with the weights of an earlier step
+        history = with_one_line_errors(model.distribute_strategy, keras_fit, x=x, y=y, **kwargs)
+    except BaseException:
+        model.conditioning.present = conditioned and _steps(model) == steps
+        raise
+    model.conditioning.clear()  # a callback may have conditioned, with the weights of an earlier step
     if not history.history and kwargs.get("initial_epoch", 0) < kwargs.get("epochs", 1):
         raise DataError(inputs.NO_BATCH)
     return history
+
+
+def _steps(model: Any) -> int:
+    """How many steps the optimiser has taken."""
+    return 0 if model.optimizer is None else int(keras.ops.convert_to_numpy(model.optimizer.iterations))
 
 
 def evaluate(model: Any, keras_evaluate: Callable[..., Any], x: Any, y: Any, kwargs: dict[str, Any]) -> Any:
     """`LatentModel.evaluate`: check the data, and let Keras evaluate."""
     inputs.refuse_weights(kwargs)
     x, y = model.inputs_gate.training(x, y)
-    with one_line_errors(model.distribute_strategy):
-        x, y, kwargs = model.trainer.split_for_evaluate(x, y, kwargs)
-        result = keras_evaluate(x=x, y=y, **kwargs)
+    x, y, kwargs = model.trainer.split_for_evaluate(x, y, kwargs)
+    result = with_one_line_errors(model.distribute_strategy, keras_evaluate, x=x, y=y, **kwargs)
     if isinstance(result, dict | list) and not result:
         raise DataError(inputs.NO_BATCH)
     return result
@@ -60,7 +66,10 @@ def train_step(model: Any, data: Any) -> Logs:
     variables = model.trainable_weights
     # densify sparse gradients, so that Adam's moments of table rows absent from the batch decay too
     dense = [None if g is None else tf.convert_to_tensor(g) for g in tape.gradient(scaled, variables)]
-    model.optimizer.apply_gradients(zip(model.trainer.combined(dense), variables, strict=True))
+    if not model.optimizer.built:
+        model.optimizer.build(variables)  # XLA could not lift variables that are created after the loss
+    with tf.control_dependencies([loss]):  # of a batch that fails, neither weights nor the count of steps change
+        model.optimizer.apply_gradients(zip(model.trainer.combined(dense), variables, strict=True))
     return update()
 
 
@@ -77,7 +86,7 @@ def batch_loss(model: Any, aux: Any, observations: tf.Tensor, training: bool) ->
     if model.losses:  # regularisers of networks
         losses += tf.add_n([tf.cast(loss, losses.dtype) for loss in model.losses])
     # check the sum over replicas: if only one raised, the others would hang
-    tf.debugging.assert_all_finite(sum_over_replicas(tf.reduce_sum(losses)), NOT_FINITE)
+    finite = tf.debugging.assert_all_finite(sum_over_replicas(tf.reduce_sum(losses)), NOT_FINITE)
 
     def update() -> Logs:
         model.trainer.track(
@@ -90,7 +99,8 @@ def batch_loss(model: Any, aux: Any, observations: tf.Tensor, training: bool) ->
         return {**model.get_metrics_result(), **(model.objective.logs() if training else {})}
 
     count = sum_over_replicas(tf.cast(tf.shape(losses)[0], losses.dtype))
-    return tf.reduce_sum(losses) / count, update
+    with tf.control_dependencies([finite]):
+        return tf.reduce_sum(losses) / count, update
 
 
 def unpack(data: Any) -> tuple[Any, tf.Tensor]:

@@ -1,8 +1,10 @@
 """TensorFlow's pages about an error, reduced to the one line that matters."""
 
 import contextlib
+import gc
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import tensorflow as tf
 
@@ -23,35 +25,37 @@ def several_workers(strategy: tf.distribute.Strategy) -> bool:
     return replicas > 1 and replicas > len(strategy.extended.worker_devices)
 
 
-@contextlib.contextmanager
-def one_line_errors(strategy: tf.distribute.Strategy) -> Iterator[None]:
-    """Translate errors of checks inside graphs, and of workers that were lost.
+def with_one_line_errors(strategy: tf.distribute.Strategy, call: Callable[..., Any], **kwargs: Any) -> Any:
+    """Call Keras' `fit` or `evaluate`; translate errors of checks inside graphs, and of workers that were lost.
+
+    Keras keeps the iterator over the data in a reference cycle and in the frames of an error. If it runs over a Python
+    generator and lives until the interpreter ends, it can hang it there, so after an error nothing may hold it.
 
     Raises:
         DataError: with the line of the check that failed.
         WorkerLostError: when another worker does not answer.
     """
-    with translate_worker_errors(strategy), translate_graph_errors():
-        yield
-
-
-@contextlib.contextmanager
-def translate_graph_errors() -> Iterator[None]:
-    """Reduce what TensorFlow writes about a failed check inside a graph to the check's own line.
-
-    Raises:
-        DataError: with that line.
-    """
     try:
-        yield
+        with translate_worker_errors(strategy):
+            return call(**kwargs)
     except tf.errors.InvalidArgumentError as error:
-        failed = re.search(
-            r"DataError: ([^\n]+)|assertion failed: \[(.+?)\](?:\n|$| \[)|(the loss is not finite[^\n]*?) : Tensor",
-            str(error),
-        )
-        if failed is None:
+        line = failed_check(error)
+        if line is None:
             raise
-        raise DataError(next(line for line in failed.groups() if line)) from error
+        error.__traceback__ = error.__context__ = None
+    gc.collect()
+    raise DataError(line)
+
+
+def failed_check(error: tf.errors.InvalidArgumentError) -> str | None:
+    """The line of the check that failed inside a graph, from what TensorFlow writes about it; None if none did."""
+    failed = re.search(
+        r"DataError: ([^\n]+)|assertion failed: \[(.+?)\](?:\n|$| \[)|(the loss is not finite[^\n]*?) : Tensor",
+        str(error),
+    )
+    if failed is None:
+        return None
+    return next(line for line in failed.groups() if line).replace("\\'", "'")  # TensorFlow escapes quotes
 
 
 @contextlib.contextmanager

@@ -1,5 +1,8 @@
 """Data of any container are checked alike: the same fault gets the same line, and a failed call loses nothing."""
 
+import gc
+from collections.abc import Iterator
+
 import keras
 import numpy as np
 import pytest
@@ -36,13 +39,22 @@ class Frame:
         return self._values
 
 
+def batches(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    return (Batches(x, y)[i] for i in range(len(Batches(x, y))))
+
+
+OPEN = (tf.TensorSpec((None, None), tf.float32), tf.TensorSpec((None, None), tf.float32))
 CONTAINERS = {
     "arrays": lambda x, y: (x, y),
     "lists": lambda x, y: (x.tolist(), y.tolist()),
     "frames": lambda x, y: (Frame(x), Frame(y)),
     "tf.data": lambda x, y: (tf.data.Dataset.from_tensor_slices((x, y)).batch(BATCH),),
     "PyDataset": lambda x, y: (Batches(x, y),),
-    "generator": lambda x, y: (batch for batch in [(x[:BATCH], y[:BATCH]), (x[BATCH:], y[BATCH:])]),
+    "tf.data of open shapes": lambda x, y: (
+        tf.data.Dataset.from_generator(lambda: batches(x, y), output_signature=OPEN),
+    ),
+    "generator of frames": lambda x, y: (tuple(map(Frame, batch)) for batch in batches(x, y)),
+    "generator": lambda x, y: batches(x, y),
 }
 WRONG_VALUES, WRONG_PLACES = VALUES.copy(), PLACES.copy()
 WRONG_VALUES[3, 1], WRONG_PLACES[5, 0] = np.nan, np.inf
@@ -85,8 +97,7 @@ def test_the_same_fault_gets_the_same_line(model, container, fault, call):
     options = {} if call == "condition" else {"verbose": 0}
     with pytest.raises(ValueError, match=f"^{message}$"):
         getattr(model, call)(*arguments(container, x, y), **options)
-    if call != "fit":  # which clears the posterior
-        np.testing.assert_array_equal(model.predict_latent(PLACES).mean, before)
+    np.testing.assert_array_equal(model.predict_latent(PLACES).mean, before)
 
 
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")  # what Keras says of a generator without steps
@@ -98,3 +109,42 @@ def test_every_container_trains_evaluates_and_conditions(model, container):
     expected = model.predict_latent(PLACES).mean
     model.condition(*arguments(container, PLACES, VALUES))
     np.testing.assert_allclose(model.predict_latent(PLACES).mean, expected, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+@pytest.mark.parametrize("first", ["column", "plain"])
+def test_a_single_feature_may_have_an_axis_or_not(first):
+    model = small_models.make("hensman", N)
+    model.compile("sgd")
+    ways = {"column": PLACES, "plain": PLACES[:, 0]}
+    for x in (ways.pop(first), *ways.values()):
+        model.fit(x, VALUES, verbose=0)
+        model.evaluate(x, VALUES, verbose=0)
+        model.condition(x, VALUES)
+        assert model.predict(x, verbose=0).shape == VALUES.shape
+
+
+@pytest.mark.parametrize("call", ["fit", "evaluate", "condition"])
+def test_a_data_set_must_say_how_many_axes_its_batches_have(model, call):
+    unknown = tf.data.Dataset.from_generator(lambda: batches(PLACES, VALUES), output_types=(tf.float32, tf.float32))
+    with pytest.raises(svgp.DataError, match="give from_generator an output_signature"):
+        getattr(model, call)(unknown)
+
+
+def test_nothing_holds_the_iterator_of_a_failed_fit(model):
+    """One over a Python generator that lives until the interpreter ends can hang it there."""
+    with pytest.raises(svgp.DataError):
+        model.fit(*arguments("tf.data of open shapes", PLACES, WRONG_VALUES), verbose=0)
+    assert not [found for found in gc.get_objects() if type(found).__name__ == "OwnedIterator"]
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_a_fit_that_took_no_step_keeps_the_posterior(model):
+    model.condition(PLACES, VALUES)
+    with pytest.raises(svgp.DataError, match="holds no batch"):
+        model.fit(Batches(PLACES[:0], VALUES[:0]), verbose=0)
+    model.predict(PLACES, verbose=0)
+    with pytest.raises(svgp.DataError, match=r"the first at index \(3, 1\)"):  # of the third batch
+        model.fit(batches(np.concatenate([PLACES] * 2), np.concatenate([VALUES, WRONG_VALUES])), verbose=0)
+    with pytest.raises(svgp.NotConditionedError):
+        model.predict(PLACES, verbose=0)

@@ -149,7 +149,7 @@ def test_compiled_by_xla(name):
     x, y = small_models.series()
     model = small_models.without_noise(small_models.make(name))
     expected = float(tf.reduce_mean(model_loss(model.elbo_terms(x, tf.constant(y)))))
-    model.compile(keras.optimizers.SGD(0.01), jit_compile=True)
+    model.compile(keras.optimizers.Adam(0.01), jit_compile=True)
     losses = fit(model, x, y, epochs=2)["loss"]
     assert losses[0] == pytest.approx(expected, rel=1e-5)
     assert losses[1] < losses[0]
@@ -174,3 +174,17 @@ def test_the_same_seed_trains_to_the_same_weights():
         runs.append(model.get_weights())
     for a, b in zip(*runs, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_a_loss_that_is_not_finite_changes_neither_weights_nor_the_count_of_steps():
+    model = small_models.make("hensman", N)
+    places, values = small_models.data_set()
+    fit(model, places, values)
+    steps, before = int(model.optimizer.iterations), model.get_weights()
+    with pytest.raises(
+        svgp.DataError, match=r"^the loss is not finite: look for NaN in the data or lower the learning"
+    ):
+        fit(model, places, values * 1e30)  # whose squares overflow in single precision
+    assert int(model.optimizer.iterations) == steps
+    for weight, kept in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, kept)
