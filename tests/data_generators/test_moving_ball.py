@@ -1,13 +1,12 @@
 """Moving-ball videos: rendering, random paths, files, the command."""
 
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from data_generators import moving_ball as data
+from tests.helpers.command_line import run_module
 
 
 def frame_by_pixels(row_coordinate: float, column_coordinate: float) -> np.ndarray:
@@ -183,18 +182,10 @@ def test_command(tmp_path):
         "bad value": ["--output=videos.npz", "--num_videos=0"],
         "help": ["--help"],
     }
-    start = [sys.executable, "-W", "ignore", "-m", "data_generators.moving_ball"]
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "env": environment}
-    processes = {name: subprocess.Popen([*start, *line], **pipe) for name, line in lines.items()}
-    outputs = {name: process.communicate(timeout=300)[0] for name, process in processes.items()}
-    assert "Traceback" not in "".join(outputs.values())
-    last = {name: output.strip().splitlines()[-1] for name, output in outputs.items()}
-    assert processes["works"].returncode == 0
-    assert last["works"] == f"{path}: 2 videos of 3 frames"
+    done = {name: run_module("data_generators.moving_ball", *line) for name, line in lines.items()}
+    assert done["works"] == (0, f"{path}: 2 videos of 3 frames\n")
     np.testing.assert_array_equal(data.load(path).frames, data.videos(2, 3, seed=5).frames)
     for name, message in {"unwritable": "cannot write", "bad value": "num_videos"}.items():
-        assert processes[name].returncode not in (0, None)
-        assert message in outputs[name], name
-    assert last["unwritable"].startswith(f"cannot write {tmp_path}/nowhere/videos.npz: ")
-    assert "The .npz file to write." in outputs["help"] and "--length_scale" in outputs["help"]
+        assert done[name][0] != 0 and message in done[name][1], name
+    assert done["unwritable"][1].startswith(f"cannot write {tmp_path}/nowhere/videos.npz: ")
+    assert "The .npz file to write." in done["help"][1] and "--length_scale" in done["help"][1]

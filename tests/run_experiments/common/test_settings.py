@@ -3,8 +3,6 @@
 import dataclasses
 import importlib
 import math
-import subprocess
-import sys
 from typing import Any, Self
 
 import pytest
@@ -14,7 +12,7 @@ from run_experiments.common.settings import ExperimentSettings, setting
 from run_experiments.moving_ball import settings as moving_ball
 from run_experiments.rotated_mnist import settings as rotated_mnist
 from run_experiments.sprites import settings as sprites
-from tests.helpers.command_line import parse
+from tests.helpers.command_line import parse, run_module
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,7 +159,7 @@ def test_conditions_name_settings_and_values_that_exist(experiment):
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_help_describes_the_experiment_and_lists_every_setting_as_a_flag_of_the_program(experiment):
     module = experiment.__name__.removesuffix(".settings")
-    shown = subprocess.run([sys.executable, "-m", module, "--help"], capture_output=True, text=True, check=False).stdout
+    shown = run_module(module, "--help")[1]
     assert shown.startswith(importlib.import_module(module).__doc__ or "no docstring")
     for field in dataclasses.fields(experiment.Settings):
         name = f"[no]{field.name}" if field.type is bool else field.name
