@@ -13,7 +13,7 @@ help:  ## list the targets
 
 $(VENV)/.installed: requirements.txt setup.py
 	$(PYTHON) -m venv --without-pip $(VENV)
-	$(PIP) --requirement requirements.txt
+	$(PIP) --no-compile --requirement requirements.txt
 	$(PIP) --no-deps --editable .
 	touch $@
 
