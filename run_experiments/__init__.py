@@ -3,14 +3,14 @@
 import os
 
 ENVIRONMENT = {
-    # by default the CPU allocator gives memory back after each operation and asks for it again, which for batches of
-    # 64 x 64 images costs as much time as the arithmetic
+    # TensorFlow's default CPU allocator returns memory after every operation and requests it again, which takes as
+    # long as the arithmetic for batches of 64 x 64 images
     "TF_CPU_ALLOCATOR_USE_BFC": "1",
-    # without AVX-512 TensorFlow leaves oneDNN off, whose convolutions are much faster on the other processors, too
+    # TensorFlow enables oneDNN only on processors with AVX-512, but its convolutions are much faster on others as well
     "TF_ENABLE_ONEDNN_OPTS": "1",
-    # of the log, warnings and errors: not what every process says of its processor
+    # warnings and errors, but not the notes about the processor that every process would print
     "TF_CPP_MIN_LOG_LEVEL": "1",
 }
-"""What TensorFlow reads when it is first imported, unless it is set already."""
+"""Variables that TensorFlow reads when it is first imported; values that are already set take precedence."""
 
 os.environ.update({**ENVIRONMENT, **os.environ})

@@ -68,7 +68,6 @@ class Sprites(Experiment[Settings, SpriteSet]):
 
     def load_data(self, settings: Settings, folder: RunFolder) -> SpriteSet:
         """The characters; those drawn or composed here are written into the run folder."""
-        folder.create()
         sprites = load_data(settings, folder.path)
         with self.translate_data_errors(sprites):
             next(unseen(settings, sprites))  # a num_context that cannot work is refused before training

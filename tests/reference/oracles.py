@@ -202,7 +202,7 @@ def kl_to_standard_normal(mean, variance) -> float:
 
 
 def original_ball_term(kmm, a_of_videos: Sequence[np.ndarray], video: int) -> float:
-    """The original moving-ball program's term for one video in the place of a KL: A where mu belongs, sums over all."""
+    """What the original moving-ball program has where a KL belongs: A in place of mu, and sums over all videos."""
     inverse = np.linalg.inv(kmm)
     total = np.linalg.slogdet(kmm)[1] - len(kmm) + np.trace(inverse @ a_of_videos[video])
     for a in a_of_videos:

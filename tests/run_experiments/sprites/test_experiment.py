@@ -105,6 +105,7 @@ def test_settings_that_cannot_work_get_one_line(tmp_path, change, message):
     with pytest.raises((ValueError, run_folder.RunFolderError), match=message) as caught:
         sprites.run(dataclasses.replace(SPRITES, **change), str(tmp_path / "run"), verbose=0)
     assert "\n" not in str(caught.value)
+    assert "num_context" in change or not list(tmp_path.iterdir())  # num_context is checked with the data
 
 
 def test_a_damaged_shard_is_named_when_it_is_read(characters, tmp_path):
