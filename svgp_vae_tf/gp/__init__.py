@@ -12,7 +12,7 @@ K_mn       kernel between inducing points and data, shape (..., L or 1, m, n)
 k_nn       prior variance at the data (a diagonal), shape (..., L or 1, n)
 L_m        lower Cholesky factor of K_mm (jittered, the same everywhere)
 V          L_m^-1 K_mn, the whitened projection of the data, shape (..., L or 1, m, n)
-S, s       V D^-1 V^T and V D^-1 y with D = diag(s2): the sufficient statistics of the sparse GP
+S, s       V Omega^-1 V^T and V Omega^-1 y with Omega = diag(s2): the sufficient statistics of the sparse GP
 B          I + (N/b) S; the whitened posterior precision of u = L_m^-1 f_m
 w, M       q(u) = N(w, M^T M): mean and root of the whitened posterior
 =========  ==============================================================================

@@ -1,11 +1,11 @@
 """The amortised sparse GP posterior (eqs. 4 to 6 and 9 of the paper), in whitened form.
 
-Write f_m = L_m u with K_mm = L_m L_m^T, so that the prior is u ~ N(0, I). With V = L_m^-1 K_mn and D = diag(s2),
+Write f_m = L_m u with K_mm = L_m L_m^T, so that the prior is u ~ N(0, I). With V = L_m^-1 K_mn and Omega = diag(s2),
 
-    Sigma  = K_mm + c K_mn D^-1 K_nm = L_m (I + c S) L_m^T = L_m B L_m^T        c = N/b
+    Sigma  = K_mm + c K_mn Omega^-1 K_nm = L_m (I + c S) L_m^T = L_m B L_m^T    c = N/b
     q(u)   = N(c B^-1 s, B^-1)                                                  eqs. 4, 5, 9
-    mu     = K_mm Sigma^-1 c K_mn D^-1 y = L_m c B^-1 s
-    A      = K_mm Sigma^-1 K_mm          = L_m B^-1 L_m^T
+    mu     = K_mm Sigma^-1 c K_mn Omega^-1 y = L_m c B^-1 s
+    A      = K_mm Sigma^-1 K_mm              = L_m B^-1 L_m^T
 
 Two Cholesky factors, of K_mm and of B, give everything; B is never worse conditioned than its data make it. Marginals,
 covariances and the KL of q(u) are in `whitened`. With this optimal q(u) the KL is the whole regulariser of eq. 10 for
@@ -24,9 +24,9 @@ class SufficientStatistics(NamedTuple):
     """All that a latent data set tells the sparse GP. Sets combine by adding these, field by field."""
 
     data_precision: tf.Tensor
-    """S = V D^-1 V^T, shape (..., L, m, m)."""
+    """S = V Omega^-1 V^T, shape (..., L, m, m)."""
     precision_mean: tf.Tensor
-    """s = V D^-1 y, the information vector, shape (..., L, m)."""
+    """s = V Omega^-1 y, the information vector, shape (..., L, m)."""
 
 
 def statistics(v: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> SufficientStatistics:
@@ -65,10 +65,10 @@ def titsias_bound(
 ) -> tf.Tensor:
     """L_T of eq. 6 for the data at hand, per channel, shape (..., L):
 
-        log N(y | 0, V^T V + D) - tr(D^-1 (K_nn - V^T V)) / 2
+        log N(y | 0, V^T V + Omega) - tr(Omega^-1 (K_nn - V^T V)) / 2
 
-    By the determinant lemma |V^T V + D| = |I + S| |D|, and by Woodbury's identity
-    y^T (V^T V + D)^-1 y = y^T D^-1 y - |R s|^2, so the statistics and sums over data suffice.
+    By the determinant lemma |V^T V + Omega| = |I + S| |Omega|, and by Woodbury's identity
+    y^T (V^T V + Omega)^-1 y = y^T Omega^-1 y - |R s|^2, so the statistics and sums over data suffice.
 
     Args:
         stats: of the same data.

@@ -190,7 +190,7 @@ class SparseGP(Prior):
         return surplus * self.num_data / tf.cast(tf.shape(y)[-1], y.dtype)  # eq. 6 covers the batch only
 
     def statistics(self, data: LatentData, factors: tuple[tf.Tensor, ...] | None = None) -> sparse.SufficientStatistics:
-        """S = V D^-1 V^T and s = V D^-1 y."""
+        """S = V Omega^-1 V^T and s = V Omega^-1 y."""
         v, _ = self.project(data.features, factors)
         return sparse.statistics(v, data.y, data.s2)
 
