@@ -14,6 +14,7 @@ help:  ## list the targets
 $(VENV)/.installed: requirements.txt setup.py
 	$(PYTHON) -m venv --without-pip $(VENV)
 	$(PIP) --no-compile --requirement requirements.txt
+	-$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib  # on all processors: pip would use one
 	$(PIP) --no-deps --editable .
 	touch $@
 
