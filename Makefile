@@ -36,9 +36,9 @@ lint: setup-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# tests of a file share what they prepare; files go to two processes
+# tests of a file share what they prepare; files go to two processes, in their order, which ends with short ones
 test-fast: setup-dev
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --durations=10
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=10
 
 test-slow: setup-dev  ## the full-scale checks as well
 	$(BIN)/python -m pytest -m "slow or not slow"

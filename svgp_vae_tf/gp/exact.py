@@ -24,8 +24,8 @@ def posterior(k_nn: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> ExactPos
         mean: y, shape (..., L, n).
         variance: s2 > 0, shape (..., L, n).
     """
-    noisy = k_nn + tf.linalg.diag(variance)
-    chol = linalg.cholesky(noisy, linalg.ROUNDING)
+    noisy = linalg.guarded(k_nn + tf.linalg.diag(variance), tf.reduce_min(variance, axis=-1))
+    chol = linalg.cholesky(noisy, 0.0)
     return ExactPosterior(chol, linalg.solve_lower_vector(chol, mean))
 
 

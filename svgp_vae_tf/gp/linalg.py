@@ -15,7 +15,10 @@ JITTER = 1e-6
 """Default for K_mm, which close or repeated inducing points make singular. Relative to its mean diagonal."""
 
 ROUNDING = 1e-13
-"""Default for matrices that are positive definite by construction; it only has to cover rounding."""
+"""Default for matrices that are positive definite by construction, with eigenvalues of whatever size."""
+
+EPSILON = 2.0**-52
+"""The relative spacing of float64."""
 
 
 def cholesky(matrix: tf.Tensor, jitter: float) -> tf.Tensor:
@@ -56,6 +59,37 @@ def inverse_cholesky(matrix: tf.Tensor, jitter: float) -> tf.Tensor:
         return r, gradient
 
     return factor(matrix)
+
+
+def guarded(matrix: tf.Tensor, least: float | tf.Tensor) -> tf.Tensor:
+    """A matrix whose exact eigenvalues are at least ``least``, made safe to factor.
+
+    It stays as it is unless it is so large that rounding could have consumed half of ``least``; only then the
+    diagonal grows, by as much as rounding can have taken. A jitter relative to the diagonal would do harm long before:
+    B = I + c S reaches 1e13 where encoder variances are small, and a share of 1e-13 of that would double its
+    eigenvalues of 1, the directions about which the data say nothing.
+
+    Args:
+        matrix: shape (..., n, n).
+        least: positive lower bound, shape (...) or ().
+    """
+    rounding = 4.0 * EPSILON * tf.stop_gradient(tf.linalg.trace(matrix))
+    return _add_to_diagonal(
+        matrix, tf.nn.relu(rounding - 0.5 * tf.stop_gradient(tf.cast(least, matrix.dtype)))[..., tf.newaxis]
+    )
+
+
+def semidefinite_root(matrix: tf.Tensor) -> tf.Tensor:
+    """F with F F^T = A for a positive semi-definite A up to rounding, whose negative eigenvalues count as zero.
+
+    For differences of matrices such as posterior covariances, which cancel: a Cholesky factor would need a jitter that
+    is larger than the rounding errors, and so possibly larger than the covariance itself.
+
+    Args:
+        matrix: symmetric, shape (..., n, n).
+    """
+    values, vectors = tf.linalg.eigh(matrix)
+    return vectors * tf.sqrt(tf.nn.relu(values))[..., tf.newaxis, :]
 
 
 def _phi(matrix: tf.Tensor) -> tf.Tensor:

@@ -92,7 +92,7 @@ def statistics(v: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> Sufficient
 
 def factorise(gram: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
     """L_C, lower Cholesky factor of C = alpha I + V^T V, shape (H, H)."""
-    return linalg.cholesky(alpha * tf.eye(tf.shape(gram)[-1], dtype=gram.dtype) + gram, linalg.ROUNDING)
+    return linalg.cholesky(linalg.guarded(alpha * tf.eye(tf.shape(gram)[-1], dtype=gram.dtype) + gram, alpha), 0.0)
 
 
 def expected_negative_log_prior(s: SufficientStatistics, alpha: tf.Tensor) -> tf.Tensor:

@@ -55,7 +55,7 @@ def posterior(stats: SufficientStatistics, scale: float | tf.Tensor = 1.0) -> Wh
         scale: c = N/b.
     """
     identity = tf.eye(tf.shape(stats.precision_mean)[-1], dtype=stats.precision_mean.dtype)
-    root = linalg.inverse_cholesky(identity + scale * stats.data_precision, linalg.ROUNDING)
+    root = linalg.inverse_cholesky(linalg.guarded(identity + scale * stats.data_precision, 1.0), 0.0)
     mean = scale * tf.linalg.matvec(root, tf.linalg.matvec(root, stats.precision_mean), transpose_a=True)
     return WhitenedPosterior(mean, root)
 

@@ -13,6 +13,8 @@ import tensorflow as tf
 from svgp_vae_tf.errors import DataError, NotConditionedError
 from svgp_vae_tf.priors.base import Posterior, Prior, SufficientStatistics
 
+NOT_FINITE = "the encoder gives values that are not finite: the data are too large, or its weights are not finite"
+
 
 @keras.saving.register_keras_serializable(package="svgp_vae_tf")
 class Conditioning(keras.layers.Layer):
@@ -89,13 +91,15 @@ class Conditioning(keras.layers.Layer):
             summarise: from these and the prior's `factors` to statistics.
 
         Raises:
-            DataError: if there is no chunk.
+            DataError: if there is no chunk, or the statistics of one are not finite.
         """
         prior = self._get_prior()
         factors = prior.factors()
         parts: list[SufficientStatistics] = []
         for features, observations in chunks:
             parts.append(summarise(features, observations, factors))
+            if not all(bool(tf.reduce_all(tf.math.is_finite(array))) for array in parts[-1]):
+                raise DataError(NOT_FINITE)
             if prior.num_data is not None and len(parts) == 2:
                 parts = [prior.merge(*parts)]
         if not parts:

@@ -59,6 +59,7 @@ def bounded_moments(outputs: tf.Tensor, bounds: tuple[float, float]) -> tuple[tf
     """
     mean, log_variance = tf.split(tf.cast(outputs, linalg.DTYPE), 2, axis=-1)
     low, high = (tf.math.log(tf.constant(bound, linalg.DTYPE)) for bound in bounds)
+    log_variance = tf.clip_by_value(log_variance, low - 50.0, high + 50.0)  # beyond, the bound holds to e^-50
     bounded = low + tf.nn.softplus(log_variance - low) - tf.nn.softplus(log_variance - high)
     return mean, tf.exp(bounded)
 

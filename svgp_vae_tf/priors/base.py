@@ -117,7 +117,7 @@ class Posterior:
             noise = keras.random.normal((num_samples, *mean.shape), dtype="float64", seed=seed)
             return mean + tf.sqrt(variance) * noise
         mean, covariance = self.predict_joint(features)
-        factor = linalg.cholesky(covariance, linalg.JITTER)
+        factor = linalg.semidefinite_root(covariance)
         shape = (num_samples, *mean.shape[:-2], mean.shape[-1], mean.shape[-2])
         noise = keras.random.normal(shape, dtype="float64", seed=seed)
         return mean + tf.linalg.matrix_transpose(tf.linalg.matvec(factor, noise))

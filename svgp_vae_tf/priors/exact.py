@@ -90,12 +90,13 @@ class ExactGP(Prior):
         return LatentData(*(tf.concat([a, b], axis=-2) for a, b in zip(one, other, strict=True)))
 
     def remove(self, full: LatentData, removed: LatentData) -> LatentData:
-        """The data without the first rows whose features equal the removed ones.
+        """The data without one row for each removed one: of those with its features, that with the nearest moments.
 
         Raises:
-            DataError: if there is no such row.
+            DataError: if no row has its features, or none of them its mean and variance up to rounding.
         """
-        keep = _rows_to_keep(np.asarray(full.features), np.asarray(removed.features))
+        rows, given = (np.concatenate([np.asarray(x) for x in data], axis=-1) for data in (full, removed))
+        keep = _rows_to_keep(rows, given, width=full.features.shape[-1])
         return LatentData(*(tf.gather(array, keep, axis=-2, batch_dims=keep.ndim - 1) for array in full))
 
     def posterior(self, statistics: LatentData) -> ExactPosterior:
@@ -127,14 +128,30 @@ class ExactGP(Prior):
         return cls(**{**config, "kernel": keras.saving.deserialize_keras_object(config["kernel"])})
 
 
-def _rows_to_keep(full: np.ndarray, removed: np.ndarray) -> np.ndarray:
-    """Indices of the rows of ``full`` (..., n, D) that stay when each row of ``removed`` (..., k, D) takes one out."""
+def _rows_to_keep(full: np.ndarray, removed: np.ndarray, width: int) -> np.ndarray:
+    """Indices of the rows of ``full`` that stay when each row of ``removed`` takes one out.
+
+    Args:
+        full, removed: (..., n, D + 2 L) and (..., k, D + 2 L): features, means and variances.
+        width: D.
+    """
     if full.ndim == 3:
-        return np.stack([_rows_to_keep(a, b) for a, b in zip(full, removed, strict=True)])
+        return np.stack([_rows_to_keep(a, b, width) for a, b in zip(full, removed, strict=True)])
     keep = list(range(len(full)))
     for row in removed:
-        found = next((i for i in keep if np.array_equal(full[i], row)), None)
-        if found is None:
-            raise DataError(f"cannot forget the datum with features {row}: it was never conditioned on")
-        keep.remove(found)
+        equal = [i for i in keep if np.array_equal(full[i, :width], row[:width])]
+        if not equal:
+            raise DataError(f"cannot forget the datum with features {row[:width]}: it was never conditioned on")
+        distances = _distances(full[equal, width:], row[width:])
+        if distances.min() > 1.0:
+            raise DataError(f"cannot forget the datum with features {row[:width]}: what was observed there differs")
+        keep.remove(equal[int(np.argmin(distances))])
     return np.asarray(keep, dtype=np.int64)
+
+
+def _distances(moments: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """How far rows of means and variances (n, 2 L) are from given ones (2 L), in units of what rounding may explain."""
+    (mean, variance), (given_mean, given_variance) = np.split(moments, 2, axis=-1), np.split(given, 2)
+    of_mean = np.abs(mean - given_mean) / (1e-2 * np.sqrt(given_variance) + 1e-3 * np.abs(given_mean))
+    of_variance = np.abs(np.log(variance / given_variance)) / 1e-2
+    return np.maximum(of_mean, of_variance).max(axis=-1)

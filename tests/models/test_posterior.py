@@ -274,3 +274,48 @@ def test_samples_have_the_posterior_moments(name, num_data, joint):
     assert np.abs((empirical - covariance) / (scale[..., None] * scale[..., None, :])).max() < 1.5 * tolerance
     marginal = model.predict_latent(x).variance
     np.testing.assert_allclose(np.swapaxes(scale**2, -1, -2), marginal, rtol=1e-6)
+
+
+def test_joint_draws_of_a_posterior_that_is_certain():
+    """Its covariance is a difference of matrices of the size of the prior's; only their rounding may be left."""
+    times = np.linspace(-2.0, 2.0, 300)[:, None].astype(np.float32)
+    kernel = svgp.kernels.SquaredExponential(1.0, amplitude=5.0)
+    model = make("gpvae", 300, kernel=kernel, variance_bounds=(1e-6, 2e-6))
+    model.condition(times, np.sin(times + np.arange(small_models.PIXELS)).astype(np.float32))
+    new = np.linspace(-2.0, 2.0, 60)[:, None]
+    draws, moments = model.sample_latent(new, num_samples=200, seed=1), model.predict_latent(new)
+    assert np.isfinite(model.sample(new, num_samples=2)).all()
+    np.testing.assert_allclose(draws.mean(axis=0), moments.mean, atol=1e-3)
+    np.testing.assert_allclose(draws.std(axis=0), np.sqrt(moments.variance), rtol=0.4, atol=1e-6)
+
+
+@pytest.mark.parametrize("chunks", [(None, 3000), (3000, None), (100, 256)])
+def test_forgetting_all_in_other_chunks_leaves_the_prior(chunks):
+    """The networks' single precision rounds otherwise in chunks of another size."""
+    x = np.linspace(0.0, 7.0, 3000)[:, None].astype(np.float32)
+    y = np.sin(x + np.arange(small_models.PIXELS)).astype(np.float32)
+    model = make("hensman", 3000, variance_bounds=(1e-6, 2e-6))
+    model.condition(x, y, batch_size=chunks[0])
+    model.forget(x, y, batch_size=chunks[1])
+    mean, variance = model.predict_latent(x[::100])
+    np.testing.assert_allclose(mean, 0.0, atol=1e-2)
+    np.testing.assert_allclose(variance, 1.0, rtol=1e-4)
+    model.condition(x, y, batch_size=chunks[0])
+    expected = model.predict_latent(x[::100]).mean
+    model.forget(x[::2], y[::2], batch_size=chunks[1])
+    np.testing.assert_allclose(model.predict_latent(x[::100]).mean, expected, atol=1e-3)
+
+
+@informed
+def test_what_stops_being_finite_on_the_way_is_not_taken_up(name, num_data):
+    model, (x, y) = conditioned(name, num_data), data_for(num_data)
+    before = model.predict_latent(new_inputs(num_data)).mean
+    large = y.astype(np.float64)
+    large[-1] = 1e39  # finite, but infinite in single precision
+    for call in (model.condition, model.update):
+        with pytest.raises(svgp.DataError, match="^the encoder gives values that are not finite"):
+            call(x, large)
+    np.testing.assert_array_equal(model.predict_latent(new_inputs(num_data)).mean, before)
+    model.encoder.set_weights([np.nan * weight for weight in model.encoder.get_weights()])
+    with pytest.raises(svgp.DataError, match="or its weights are not finite"):
+        model.condition(x, y)

@@ -281,15 +281,23 @@ def test_exact_gp_needs_the_whole_data_set_in_a_batch():
         priors.ExactGP(kernel(), num_data=BATCH + 1)(DATA)
 
 
-def test_exact_gp_forgets_one_of_two_equal_inputs_and_refuses_a_stranger():
+def test_exact_gp_forgets_the_row_that_is_meant_among_equal_inputs_and_refuses_strangers():
     prior = priors.ExactGP(kernel(), num_data=3)
     twice = np.stack([FEATURES[0], FEATURES[0], FEATURES[1]])
     statistics = prior.statistics(of(twice, MEAN[:3], VARIANCE[:3]))
-    one = prior.statistics(of(FEATURES[:1], MEAN[:1], VARIANCE[:1]))
-    close(prior.remove(statistics, one)[0], twice[1:])
-    stranger = prior.statistics(of(NEW[:1], MEAN[:1], VARIANCE[:1]))
-    with pytest.raises(DataError, match="cannot forget the datum with features"):
-        prior.remove(statistics, stranger)
+    for row in (0, 1):
+        rounded = MEAN[row : row + 1] * (1.0 + 1e-6)  # as networks in single precision would in another batch
+        left = prior.remove(statistics, prior.statistics(of(FEATURES[:1], rounded, VARIANCE[row : row + 1])))
+        for kept, whole in zip(left, (twice, MEAN, VARIANCE), strict=True):
+            close(kept, np.delete(whole[:3], row, axis=0))
+    strangers = {
+        "it was never conditioned on": of(NEW[:1], MEAN[:1], VARIANCE[:1]),
+        "what was observed there differs": of(FEATURES[:1], MEAN[:1] + 0.5, VARIANCE[:1]),
+        "observed there differs": of(FEATURES[:1], MEAN[:1], 1.1 * VARIANCE[:1]),
+    }
+    for message, data in strangers.items():
+        with pytest.raises(DataError, match=f"cannot forget the datum with features .*: .*{message}"):
+            prior.remove(statistics, prior.statistics(data))
 
 
 # Standard normal.

@@ -32,6 +32,7 @@ def test_a_killed_run_resumes_to_the_weights_of_a_whole_one(tmp_path):
         "--num_frames=8", "--num_inducing=4", "--train_kernel", "--train_inducing", "--verbose=2",
     ]  # fmt: skip
     whole, killed = str(tmp_path / "whole"), str(tmp_path / "killed")
+    assert command(*arguments, f"--output_dir={whole}").wait(timeout=120) == 0
     process = command(*arguments, f"--output_dir={killed}")
     deadline = time.time() + 120
     while not os.path.exists(os.path.join(killed, "checkpoint.weights.h5")) and time.time() < deadline:
@@ -39,8 +40,7 @@ def test_a_killed_run_resumes_to_the_weights_of_a_whole_one(tmp_path):
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not os.path.exists(os.path.join(killed, "metrics.json")), "the run ended before it was killed"
-    assert run_module(*arguments, f"--output_dir={killed}", "--resume")[0] == 0
-    assert run_module(*arguments, f"--output_dir={whole}")[0] == 0
+    assert command(*arguments, f"--output_dir={killed}", "--resume").wait(timeout=120) == 0
     assert weights(whole).keys() == weights(killed).keys()
     for name, value in weights(whole).items():
         np.testing.assert_array_equal(value, weights(killed)[name], err_msg=name)
