@@ -80,16 +80,22 @@ def guarded(matrix: tf.Tensor, least: float | tf.Tensor) -> tf.Tensor:
 
 
 def semidefinite_root(matrix: tf.Tensor) -> tf.Tensor:
-    """F with F F^T = A for a positive semi-definite A up to rounding, whose negative eigenvalues count as zero.
+    """F with F F^T = A for a positive semi-definite A up to rounding, such as a posterior covariance.
 
-    For differences of matrices such as posterior covariances, which cancel: a Cholesky factor would need a jitter that
-    is larger than the rounding errors, and so possibly larger than the covariance itself.
+    It is `cholesky`'s factor with the default jitter. Where A is a difference of far larger matrices, their rounding
+    errors may exceed that, and there is no such factor: then F comes from the eigenvalues of A, the negative ones
+    counted as zero.
 
     Args:
         matrix: symmetric, shape (..., n, n).
     """
-    values, vectors = tf.linalg.eigh(matrix)
-    return vectors * tf.sqrt(tf.nn.relu(values))[..., tf.newaxis, :]
+
+    def from_eigenvalues() -> tf.Tensor:
+        values, vectors = tf.linalg.eigh(matrix)
+        return vectors * tf.sqrt(tf.nn.relu(values))[..., tf.newaxis, :]
+
+    factor = cholesky(matrix, JITTER)
+    return tf.cond(tf.reduce_all(tf.math.is_finite(factor)), lambda: factor, from_eigenvalues)
 
 
 def _phi(matrix: tf.Tensor) -> tf.Tensor:
