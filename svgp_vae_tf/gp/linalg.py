@@ -33,6 +33,8 @@ def cholesky(matrix: tf.Tensor, jitter: float) -> tf.Tensor:
     Returns:
         Lower triangular factor, shape (..., n, n).
     """
+    if jitter == 0.0:
+        return tf.linalg.cholesky(matrix)
     mean = tf.reduce_mean(diagonal(matrix), axis=-1, keepdims=True)
     return tf.linalg.cholesky(_add_to_diagonal(matrix, jitter * tf.maximum(mean, 1e-200)))
 
@@ -54,7 +56,11 @@ def inverse_cholesky(matrix: tf.Tensor, jitter: float) -> tf.Tensor:
         def gradient(upstream: tf.Tensor) -> tf.Tensor:
             middle = _phi(tf.linalg.matmul(upstream, r, transpose_b=True))
             g = -tf.linalg.matmul(r, tf.linalg.matmul(middle, r), transpose_a=True)
-            return _add_to_diagonal(g, jitter * tf.reduce_mean(diagonal(g), axis=-1, keepdims=True))
+            return (
+                g
+                if jitter == 0.0
+                else _add_to_diagonal(g, jitter * tf.reduce_mean(diagonal(g), axis=-1, keepdims=True))
+            )
 
         return r, gradient
 
@@ -73,10 +79,9 @@ def guarded(matrix: tf.Tensor, least: float | tf.Tensor) -> tf.Tensor:
         matrix: shape (..., n, n).
         least: positive lower bound, shape (...) or ().
     """
-    rounding = 4.0 * EPSILON * tf.stop_gradient(tf.linalg.trace(matrix))
-    return _add_to_diagonal(
-        matrix, tf.nn.relu(rounding - 0.5 * tf.stop_gradient(tf.cast(least, matrix.dtype)))[..., tf.newaxis]
-    )
+    rounding = 4.0 * EPSILON * tf.linalg.trace(matrix)
+    excess = tf.nn.relu(rounding - 0.5 * tf.cast(least, matrix.dtype))
+    return _add_to_diagonal(matrix, tf.stop_gradient(excess)[..., tf.newaxis])
 
 
 def semidefinite_root(matrix: tf.Tensor) -> tf.Tensor:

@@ -97,7 +97,10 @@ class InputGate:
 
     @tf.autograph.experimental.do_not_convert
     def _check_in_graph(self, *batch: Any) -> Any:
-        """The batch; fails with the line that `_check_for_training` has for it. Python runs only if there is one."""
+        """The batch; fails with the line that `_check_for_training` has for it.
+
+        Python runs only if there may be one: for a batch that looks faulty, and where the data set leaves shapes open.
+        """
         arrays = tree.flatten(batch)
 
         def line(*values: np.ndarray) -> str:

@@ -1,7 +1,6 @@
 """The other process, started once for all contracts that need one."""
 
 import json
-import pickle
 from typing import NamedTuple
 
 import numpy as np
@@ -24,14 +23,15 @@ class OtherProcess(NamedTuple):
 @pytest.fixture(scope="session")
 def other_process(tmp_path_factory) -> OtherProcess:
     folder = tmp_path_factory.mktemp("contracts")
-    saved, data, classes = {}, {}, set()
+    saved, files, classes = {}, {}, set()
     for i, name in enumerate(contract_files.MAKERS):
         model, aux, observations = contract_files.make(name)
         classes |= contract_files.classes_within(model)
         file = str(folder / f"{i}.keras")
         model.save(file)
-        saved[name], data[name] = contract_files.answers(model, aux, observations), (file, aux, observations)
-    (folder / "data.pickle").write_bytes(pickle.dumps(data))
+        contract_files.write_data(file + ".npz", aux, observations)
+        saved[name], files[name] = contract_files.answers(model, aux, observations), file
+    (folder / "files.json").write_text(json.dumps(files))
     replicated = [name for name, case in MODELS.items() if not case.replicas_tested]
     workers.launch("tests.helpers.contract_process", folder, *replicated, timeout=300)
     with np.load(folder / "loaded.npz") as file:

@@ -112,5 +112,20 @@ def answers(model: svgp.LatentModel, aux: Any, observations: np.ndarray) -> dict
     return found
 
 
+def write_data(path: str, aux: Any, observations: np.ndarray) -> None:
+    """Auxiliary data, an array or a dict of arrays, and observations."""
+    parts = {f"aux {key}": value for key, value in aux.items()} if isinstance(aux, dict) else {"aux": aux}
+    np.savez(path, observations=observations, **parts)
+
+
+def read_data(path: str) -> tuple[Any, np.ndarray]:
+    """What `write_data` wrote."""
+    with np.load(path) as file:
+        parts = dict(file)
+    observations = parts.pop("observations")
+    named = {key.removeprefix("aux "): value for key, value in parts.items()}
+    return named.get("aux", named), observations
+
+
 def _tensors(aux: Any) -> Any:
     return tf.nest.map_structure(tf.constant, aux)

@@ -1,7 +1,6 @@
 """The other process of the contracts: it loads every saved model, and trains every model on two replicas."""
 
 import json
-import pickle
 import sys
 from pathlib import Path
 
@@ -20,8 +19,8 @@ STEPS, BATCH = 2, 5  # the second batch of six series leaves nothing for one of 
 def read_files(folder: Path) -> None:
     """Answers of the loaded models, as arrays "name/key"."""
     found: dict[str, np.ndarray] = {}
-    for name, (file, aux, observations) in pickle.loads((folder / "data.pickle").read_bytes()).items():
-        answers = contract_files.answers(svgp.load_model(file), aux, observations)
+    for name, file in json.loads((folder / "files.json").read_text()).items():
+        answers = contract_files.answers(svgp.load_model(file), *contract_files.read_data(file + ".npz"))
         found |= {f"{name}/{key}": value for key, value in answers.items()}
     np.savez(folder / "loaded.npz", **found)
 
@@ -60,7 +59,7 @@ def compare(name: str, two: tf.distribute.Strategy) -> dict | str:
 def main(folder: str, *replicated: str) -> None:
     """Read the files if there are any, and compare replicas for the models of these names."""
     two = workers.strategy_of("mirrored", [])
-    if (Path(folder) / "data.pickle").exists():
+    if (Path(folder) / "files.json").exists():
         read_files(Path(folder))
     workers.double_precision()
     keras.config.set_dtype_policy("float64")

@@ -161,6 +161,7 @@ def test_help_describes_the_experiment_and_lists_every_setting_as_a_flag_of_the_
     module = experiment.__name__.removesuffix(".settings")
     shown = run_module(module, "--help")[1]
     assert shown.startswith(importlib.import_module(module).__doc__ or "no docstring")
+    assert "\n  --output_dir: The run folder" in shown and "\n  --distribute: <none|" in shown
     for field in dataclasses.fields(experiment.Settings):
         name = f"[no]{field.name}" if field.type is bool else field.name
         assert f"\n  --{name}: " in shown
