@@ -1,10 +1,12 @@
 """Training objectives, computed from the terms of the ELBO: the beta-ELBO and GECO."""
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
+from keras.optimizers.schedules import LearningRateSchedule
 
 from svgp_vae_tf.distribution import sum_over_replicas
 
@@ -24,16 +26,99 @@ class ElboTerms(NamedTuple):
     """K, the number of observed values (pixels) of an example, shape ()."""
 
 
+class Setting:
+    """A setting of an objective, as an attribute of its class.
+
+    A number becomes a weight: assign another one at any time, in a callback for example, and the next step uses it. A
+    `keras.optimizers.schedules.LearningRateSchedule`, such as `KLWarmup`, is followed from the first step on. The
+    attribute reads as the present value.
+
+    Args:
+        valid: whether a number can be used.
+        requirement: what it must be, in words.
+    """
+
+    def __init__(self, valid: Callable[[float], bool], requirement: str) -> None:
+        self._valid, self._requirement = valid, requirement
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, objective: "Objective | None", owner: type) -> Any:
+        if objective is None:
+            return self
+        if self._name not in objective._settings:
+            raise AttributeError(f"{self._name} is not set yet")
+        return float(objective._present(self._name, "float64"))
+
+    def __set__(self, objective: "Objective", value: Any) -> None:
+        present = objective._settings.get(self._name)
+        scheduled = isinstance(value, LearningRateSchedule)
+        if present is not None and scheduled | isinstance(present, LearningRateSchedule):
+            raise ValueError(f"{self._name} cannot change to or from a schedule: compile with another objective")
+        if scheduled:
+            objective._follow(self._name, value)
+        else:
+            objective._hold(self._name, self._checked(value))
+
+    def _checked(self, value: Any) -> float:
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            raise ValueError(f"{self._name} must be a number or a schedule, got {value!r}") from None
+        if not self._valid(number):
+            raise ValueError(f"{self._name} must be {self._requirement}, got {number}")
+        return number
+
+
 class Objective(keras.layers.Layer):
     """Base class of objectives: a loss per example, whose mean is minimised.
 
-    Its weights have the variable type of Keras' default policy, which is never half precision.
+    Its state has the variable type of Keras' default policy, which is never half precision. Its settings, such as beta,
+    are numbers that a callback may change while the model trains, or schedules, which count the training steps.
     """
 
     def __init__(self, **kwargs) -> None:
         kwargs.setdefault("dtype", keras.config.dtype_policy().variable_dtype)
         super().__init__(**kwargs)
+        self._settings: dict[str, Any] = {}  # by name: a weight or a schedule
+        self._step: keras.Variable | None = None
         self.built = True
+
+    def __call__(self, terms: ElboTerms, training: bool = False) -> tf.Tensor:
+        """`call`; a training step moves schedules on."""
+        losses = super().__call__(terms, training=training)
+        if training and self._step is not None:
+            self._step.assign_add(1.0)
+        return losses
+
+    def _hold(self, name: str, value: float) -> None:
+        """Set a setting to a number."""
+        if name in self._settings:
+            self._settings[name].assign(value)
+        else:
+            self._settings[name] = self._state_weight(name, value, "float64")
+
+    def _follow(self, name: str, schedule: LearningRateSchedule) -> None:
+        """Let a setting follow a schedule."""
+        self._settings[name] = schedule
+        if self._step is None:
+            self._step = self._state_weight("step", 0.0, "float64")
+
+    def _present(self, name: str, dtype: Any) -> tf.Tensor:
+        """The present value of a setting, shape ()."""
+        setting = self._settings[name]
+        value = setting(self._step) if isinstance(setting, LearningRateSchedule) else setting
+        return tf.cast(tf.convert_to_tensor(value), dtype)
+
+    def _state_weight(self, name: str, value: float, dtype: str | None = None) -> keras.Variable:
+        # all replicas compute the same values, from global sums
+        weight = self.add_weight(
+            name=name, shape=(), trainable=False, initializer="zeros", dtype=dtype, autocast=False,
+            aggregation="only_first_replica",
+        )  # fmt: skip
+        weight.assign(value)  # an initializer would round it to single precision
+        return weight
 
     def call(self, terms: ElboTerms, training: bool = False) -> tf.Tensor:
         """Compute the loss.
@@ -48,8 +133,41 @@ class Objective(keras.layers.Layer):
         raise NotImplementedError
 
     def logs(self) -> dict[str, tf.Tensor]:
-        """Current values of the objective's state for the logs, by name, shape () each."""
-        return {}
+        """Values for the logs, by name, shape () each: settings that follow a schedule, and the objective's own state."""
+        return {
+            name: self._present(name, self.variable_dtype)
+            for name, setting in self._settings.items()
+            if isinstance(setting, LearningRateSchedule)
+        }
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {**super().get_config(), **{name: self._setting_config(name) for name in self._settings}}
+
+    def _setting_config(self, name: str) -> Any:
+        setting = self._settings[name]
+        if isinstance(setting, LearningRateSchedule):
+            return keras.saving.serialize_keras_object(setting)
+        return getattr(self, name)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Objective":
+        """From `get_config`."""
+        restore = keras.saving.deserialize_keras_object
+        return cls(**{
+            name: restore(value) if isinstance(value, dict) and "registered_name" in value else value
+            for name, value in config.items()
+        })  # fmt: skip
+
+    def load_own_variables(self, store: Any) -> None:
+        """Read the state; files from before settings were weights lack those, which stay as they are."""
+        later = {id(weight) for weight in (*self._settings.values(), self._step)}
+        state = [weight for weight in self.weights if id(weight) not in later]
+        if len(store.keys()) != len(state):
+            super().load_own_variables(store)
+            return
+        for i, weight in enumerate(state):
+            weight.assign(store[str(i)])
 
 
 @_register
@@ -59,25 +177,21 @@ class ELBO(Objective):
     Source: Higgins et al. (2017), "beta-VAE: Learning Basic Visual Concepts with a Constrained Variational Framework".
 
     Args:
-        beta: weight of the KL term, not negative.
+        beta: weight of the KL term, not negative: a number, or a schedule such as `KLWarmup`.
 
     Raises:
         ValueError: for a negative or infinite beta.
     """
 
-    def __init__(self, beta: float = 1.0, **kwargs) -> None:
+    beta = Setting(lambda value: 0.0 <= value < math.inf, "finite and not negative")
+
+    def __init__(self, beta: float | LearningRateSchedule = 1.0, **kwargs) -> None:
         super().__init__(**kwargs)
-        if not 0.0 <= beta < math.inf:
-            raise ValueError(f"beta must be finite and not negative, got {beta}")
-        self.beta = float(beta)
+        self.beta = beta
 
     def call(self, terms: ElboTerms, training: bool = False) -> tf.Tensor:
         """See `Objective.call`."""
-        return self.beta * terms.kl - terms.log_likelihood
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {**super().get_config(), "beta": self.beta}
+        return self._present("beta", terms.kl.dtype) * terms.kl - terms.log_likelihood
 
 
 @_register
@@ -100,8 +214,9 @@ class GECO(Objective):
     Source: Rezende and Viola (2018), "Taming VAEs".
 
     Args:
-        tolerance: the target of the mean squared error, in squared units of the observations.
-        decay: decay of the moving average, at least 0 and below 1; the first batch initialises the average.
+        tolerance: the target of the mean squared error, in squared units of the observations; or a schedule of it.
+        decay: decay of the moving average, at least 0 and below 1; the first batch initialises the average. Or a
+            schedule of it.
         initial_multiplier: initial value of lambda; None for its upper bound.
         multiplier_bounds: lower and upper bound of lambda; an upper bound of None is K / (2 tolerance).
 
@@ -110,41 +225,33 @@ class GECO(Objective):
             the bounds.
     """
 
+    tolerance = Setting(lambda value: 0.0 < value < math.inf, "positive and finite")
+    decay = Setting(lambda value: 0.0 <= value < 1.0, "at least 0 and below 1")
+
     def __init__(
         self,
-        tolerance: float,
-        decay: float = 0.99,
+        tolerance: float | LearningRateSchedule,
+        decay: float | LearningRateSchedule = 0.99,
         initial_multiplier: float | None = None,
         multiplier_bounds: tuple[float, float | None] = (1.0, None),
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
         low, high = (None if bound is None else float(bound) for bound in multiplier_bounds)
-        if not 0.0 < tolerance < math.inf:
-            raise ValueError(f"tolerance must be positive and finite, got {tolerance}")
-        if not 0.0 <= decay < 1.0:
-            raise ValueError(f"decay must be at least 0 and below 1, got {decay}")
         if low is None or not 0.0 < low <= (math.inf if high is None else high):
             raise ValueError(f"multiplier_bounds must be positive and ascending, got {multiplier_bounds}")
         if initial_multiplier is not None and not low <= initial_multiplier <= (math.inf if high is None else high):
             raise ValueError(f"initial_multiplier {initial_multiplier} must be within {multiplier_bounds}")
-        self.tolerance, self.decay = float(tolerance), float(decay)
         self.initial_multiplier = None if initial_multiplier is None else float(initial_multiplier)
         self.multiplier_bounds = (low, high)
         self._log_multiplier = self._state_weight("log_multiplier", math.log(self.initial_multiplier or 1.0))
         self._constraint = self._state_weight("constraint", 0.0)
         self._started = self._state_weight("started", 0.0)
-
-    def _state_weight(self, name: str, value: float) -> keras.Variable:
-        # all replicas compute the same values, from global sums
-        return self.add_weight(
-            name=name, shape=(), trainable=False, initializer=keras.initializers.Constant(value),
-            aggregation="only_first_replica",
-        )  # fmt: skip
+        self.tolerance, self.decay = tolerance, decay  # after the state, as files hold weights in this order
 
     def call(self, terms: ElboTerms, training: bool = False) -> tf.Tensor:
         """See `Objective.call`; a training step uses the multiplier from before its own update."""
-        constraint = terms.mse - self.tolerance
+        constraint = terms.mse - self._present("tolerance", terms.mse.dtype)
         lowest, highest = self._log_bounds(terms.num_values)
         log_multiplier = tf.convert_to_tensor(self._log_multiplier)
         if self.initial_multiplier is None:
@@ -160,7 +267,8 @@ class GECO(Objective):
         """Logarithms of the multiplier's bounds."""
         low, high = self.multiplier_bounds
         if high is None:
-            highest = tf.math.log(tf.cast(num_values, self.variable_dtype) / (2.0 * self.tolerance))
+            tolerance = self._present("tolerance", self.variable_dtype)
+            highest = tf.math.log(tf.cast(num_values, self.variable_dtype) / (2.0 * tolerance))
         else:
             highest = tf.constant(math.log(high), self.variable_dtype)
         return tf.minimum(tf.constant(math.log(low), highest.dtype), highest), highest
@@ -172,17 +280,18 @@ class GECO(Objective):
         """The moving average of the constraint including this batch."""
         count = sum_over_replicas(tf.cast(tf.shape(constraint)[0], constraint.dtype))
         mean = sum_over_replicas(tf.reduce_sum(tf.stop_gradient(constraint))) / count
-        decay = self.decay * tf.convert_to_tensor(self._started)
+        decay = self._present("decay", mean.dtype) * tf.convert_to_tensor(self._started)
         return decay * tf.convert_to_tensor(self._constraint) + (1.0 - decay) * mean
 
     def logs(self) -> dict[str, tf.Tensor]:
-        """The moving average of the constraint, and the logarithm of the multiplier."""
+        """The moving average of the constraint, the logarithm of the multiplier, and what follows a schedule."""
         return {
+            **super().logs(),
             "constraint": tf.convert_to_tensor(self._constraint),
             "log_multiplier": tf.convert_to_tensor(self._log_multiplier),
         }
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        names = ("tolerance", "decay", "initial_multiplier", "multiplier_bounds")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+        own = {name: getattr(self, name) for name in ("initial_multiplier", "multiplier_bounds")}
+        return {**super().get_config(), **own}

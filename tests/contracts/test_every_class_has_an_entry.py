@@ -30,7 +30,8 @@ def made(kind: str) -> set[type]:
 
 def _optimizers_and_schedules() -> list[object]:
     instances = [make() for make in contract_parts.OPTIMIZERS.values()]
-    return [*instances, *(instance._learning_rate for instance in instances)]
+    of_objectives = [setting for make in contract_parts.OBJECTIVES.values() for setting in make()._settings.values()]
+    return [*instances, *(instance._learning_rate for instance in instances), *of_objectives]
 
 
 SUBCLASSES: dict[str, type] = {

@@ -8,7 +8,7 @@ import numpy as np
 
 from run_experiments.original.ball import OriginalBallGP
 from run_experiments.original.geco import OriginalGECO
-from svgp_vae_tf import features, kernels, layers, likelihoods, objectives, optimizers, priors
+from svgp_vae_tf import features, kernels, layers, likelihoods, objectives, optimizers, priors, schedules
 from svgp_vae_tf.kernels import Kernel
 from svgp_vae_tf.models.cvae import GroupAverage
 from svgp_vae_tf.priors import LatentData, Prior
@@ -81,7 +81,11 @@ LIKELIHOODS: dict[str, Callable[[], likelihoods.Likelihood]] = {
 
 OBJECTIVES: dict[str, Callable[[], objectives.Objective]] = {
     "elbo": lambda: objectives.ELBO(0.7),
+    "elbo_warmup": lambda: objectives.ELBO(schedules.KLWarmup(4, start=0.1)),
     "geco": lambda: objectives.GECO(0.3, decay=0.9),
+    "geco_schedules": lambda: objectives.GECO(
+        schedules.KLWarmup(3, start=0.9, end=0.3), schedules.KLWarmup(9, end=0.5)
+    ),
     "original_geco": lambda: OriginalGECO(0.3, decay=0.9),
 }
 

@@ -1,0 +1,64 @@
+"""Schedules of settings of objectives, such as the weight of the KL term."""
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+from keras.optimizers.schedules import LearningRateSchedule
+
+
+@keras.saving.register_keras_serializable(package="svgp_vae_tf")
+class KLWarmup(LearningRateSchedule):
+    """A weight of the KL term that rises linearly, once or in cycles.
+
+    `steps` are divided into `cycles` of equal length. In each, the value rises from `start` to `end` over the first
+    `rise` of its length and stays there; after the last it is `end`. Against posterior collapse, in which the KL term
+    empties the latents before the decoder has learned to use them.
+
+    Sources: Bowman et al. (2016), "Generating Sentences from a Continuous Space"; cyclic: Fu et al. (2019), "Cyclical
+    Annealing Schedule: A Simple Approach to Mitigating KL Vanishing".
+
+    Args:
+        steps: steps of the optimiser until the end of the last cycle; an epoch has ``ceil(N / batch_size)`` of them.
+        start: value at step 0, not negative.
+        end: value at the end, not negative.
+        cycles: how often the value rises.
+        rise: share of a cycle in which it does, above 0 and at most 1.
+
+    Raises:
+        ValueError: for arguments outside these ranges.
+
+    >>> schedule = KLWarmup(steps=100)
+    >>> [float(schedule(step)) for step in (0, 25, 100, 1000)]
+    [0.0, 0.25, 1.0, 1.0]
+    >>> cyclic = KLWarmup(steps=100, cycles=2, rise=0.5)
+    >>> [float(cyclic(step)) for step in (0, 20, 25, 49, 50, 60)]
+    [0.0, 0.8, 1.0, 1.0, 0.0, 0.4]
+    """
+
+    def __init__(self, steps: int, start: float = 0.0, end: float = 1.0, cycles: int = 1, rise: float = 1.0) -> None:
+        super().__init__()
+        for name, count in (("steps", steps), ("cycles", cycles)):
+            if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
+                raise ValueError(f"{name} must be a whole number of at least 1, got {count!r}")
+        for name, value in (("start", start), ("end", end)):
+            if not 0.0 <= value < math.inf:
+                raise ValueError(f"{name} must be finite and not negative, got {value}")
+        if not 0.0 < rise <= 1.0:
+            raise ValueError(f"rise must be above 0 and at most 1, got {rise}")
+        self.steps, self.cycles = int(steps), int(cycles)
+        self.start, self.end, self.rise = float(start), float(end), float(rise)
+
+    def __call__(self, step: Any) -> tf.Tensor:
+        """The value at a step of the optimiser, shape ()."""
+        step = ops.cast(step, "float64")
+        length = self.steps / self.cycles
+        share = ops.where(step < self.steps, ops.minimum(ops.mod(step, length) / (self.rise * length), 1.0), 1.0)
+        return self.start + (self.end - self.start) * share
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {name: getattr(self, name) for name in ("steps", "start", "end", "cycles", "rise")}
