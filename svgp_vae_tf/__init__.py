@@ -23,6 +23,6 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CVAE", "ELBO", "GECO", "GPPVAE", "GPVAE", "SVGPVAE", "SVIGP", "VAE", "DataError", "KLWarmup", "LatentModel",
-    "ModelFileError", "NotConditionedError", "WorkerLostError", "auxiliary", "features", "groups", "inducing", "kernels", "layers",
-    "likelihoods", "load_model", "networks", "objectives", "optimizers", "priors",
+    "ModelFileError", "NotConditionedError", "WorkerLostError", "auxiliary", "features", "groups", "inducing",
+    "kernels", "layers", "likelihoods", "load_model", "networks", "objectives", "optimizers", "priors",
 ]  # fmt: skip

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
@@ -29,7 +30,7 @@ class ElboTerms(NamedTuple):
 class Setting:
     """A setting of an objective, as an attribute of its class.
 
-    A number becomes a weight: assign another one at any time, in a callback for example, and the next step uses it. A
+    A number becomes a variable: set another one at any time, in a callback for example, and the next step uses it. A
     `keras.optimizers.schedules.LearningRateSchedule`, such as `KLWarmup`, is followed from the first step on. The
     attribute reads as the present value.
 
@@ -81,7 +82,7 @@ class Objective(keras.layers.Layer):
     def __init__(self, **kwargs) -> None:
         kwargs.setdefault("dtype", keras.config.dtype_policy().variable_dtype)
         super().__init__(**kwargs)
-        self._settings: dict[str, Any] = {}  # by name: a weight or a schedule
+        self._settings: dict[str, Any] = {}  # by name: a variable, which is not one of the weights, or a schedule
         self._step: keras.Variable | None = None
         self.built = True
 
@@ -97,7 +98,7 @@ class Objective(keras.layers.Layer):
         if name in self._settings:
             self._settings[name].assign(value)
         else:
-            self._settings[name] = self._state_weight(name, value, "float64")
+            self._settings[name] = tf.Variable(value, trainable=False, dtype="float64", name=name)
 
     def _follow(self, name: str, schedule: LearningRateSchedule) -> None:
         """Let a setting follow a schedule."""
@@ -113,12 +114,10 @@ class Objective(keras.layers.Layer):
 
     def _state_weight(self, name: str, value: float, dtype: str | None = None) -> keras.Variable:
         # all replicas compute the same values, from global sums
-        weight = self.add_weight(
-            name=name, shape=(), trainable=False, initializer="zeros", dtype=dtype, autocast=False,
-            aggregation="only_first_replica",
+        return self.add_weight(
+            name=name, shape=(), trainable=False, initializer=keras.initializers.Constant(value), dtype=dtype,
+            autocast=False, aggregation="only_first_replica",
         )  # fmt: skip
-        weight.assign(value)  # an initializer would round it to single precision
-        return weight
 
     def call(self, terms: ElboTerms, training: bool = False) -> tf.Tensor:
         """Compute the loss.
@@ -133,7 +132,7 @@ class Objective(keras.layers.Layer):
         raise NotImplementedError
 
     def logs(self) -> dict[str, tf.Tensor]:
-        """Values for the logs, by name, shape () each: settings that follow a schedule, and the objective's own state."""
+        """Values for the logs by name, shape () each: settings that follow a schedule, and the objective's state."""
         return {
             name: self._present(name, self.variable_dtype)
             for name, setting in self._settings.items()
@@ -159,15 +158,18 @@ class Objective(keras.layers.Layer):
             for name, value in config.items()
         })  # fmt: skip
 
+    def save_own_variables(self, store: Any) -> None:
+        """Write the weights by their position, and the settings by their names."""
+        super().save_own_variables(store)
+        for name, setting in self._settings.items():
+            if isinstance(setting, tf.Variable):
+                store[name] = setting.numpy()
+
     def load_own_variables(self, store: Any) -> None:
-        """Read the state; files from before settings were weights lack those, which stay as they are."""
-        later = {id(weight) for weight in (*self._settings.values(), self._step)}
-        state = [weight for weight in self.weights if id(weight) not in later]
-        if len(store.keys()) != len(state):
-            super().load_own_variables(store)
-            return
-        for i, weight in enumerate(state):
-            weight.assign(store[str(i)])
+        """Read what `save_own_variables` wrote; settings that a file lacks stay as they are."""
+        super().load_own_variables({name: store[name] for name in store.keys() if name.isdigit()})
+        for name in self._settings.keys() & store.keys():
+            setattr(self, name, np.asarray(store[name]))
 
 
 @_register
@@ -247,7 +249,7 @@ class GECO(Objective):
         self._log_multiplier = self._state_weight("log_multiplier", math.log(self.initial_multiplier or 1.0))
         self._constraint = self._state_weight("constraint", 0.0)
         self._started = self._state_weight("started", 0.0)
-        self.tolerance, self.decay = tolerance, decay  # after the state, as files hold weights in this order
+        self.tolerance, self.decay = tolerance, decay
 
     def call(self, terms: ElboTerms, training: bool = False) -> tf.Tensor:
         """See `Objective.call`; a training step uses the multiplier from before its own update."""

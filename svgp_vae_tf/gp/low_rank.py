@@ -187,6 +187,24 @@ def posterior(s: SufficientStatistics, alpha: tf.Tensor) -> LowRankPosterior:
     )
 
 
+def draw_weights(q: LowRankPosterior, of_alpha: tf.Tensor, of_encoder: tf.Tensor) -> tf.Tensor:
+    """Draws of the weights of V given all data, c ~ N(w_l, alpha C^-1 + C^-1 V^T diag(variance_l) V C^-1).
+
+    Args:
+        q: conditioned posterior.
+        of_alpha, of_encoder: standard normal numbers for the two parts, each (S, L, H).
+
+    Returns:
+        Shape (S, L, H).
+    """
+    given_latents = tf.linalg.triangular_solve(
+        q.chol, tf.sqrt(q.alpha) * of_alpha[..., tf.newaxis], adjoint=True
+    )  # L_C^-T e has covariance C^-1
+    root = linalg.semidefinite_root(q.weighted_gram)
+    of_latents = tf.linalg.cholesky_solve(q.chol, tf.linalg.matmul(root, of_encoder[..., tf.newaxis]))
+    return tf.linalg.matrix_transpose(q.weights) + (given_latents + of_latents)[..., 0]
+
+
 def joint(q: LowRankPosterior, v_new: tf.Tensor, k_new: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Mean (r, L) and covariances (L, r, r) of the latent function at new inputs, with K_*N = V_* V^T, U = V_* C^-1.
 

@@ -3,6 +3,7 @@
 Sufficient statistics are additive: data of any size are processed in chunks, and later added or removed.
 """
 
+import zlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -13,6 +14,7 @@ import tensorflow as tf
 from svgp_vae_tf.errors import DataError, NotConditionedError
 from svgp_vae_tf.priors.base import Posterior, Prior, SufficientStatistics
 
+STALE = "the weights have changed since the data were given: call condition(aux, observations) again"
 NOT_FINITE = "the encoder gives values that are not finite: the data are too large, or its weights are not finite"
 
 
@@ -24,14 +26,20 @@ class Conditioning(keras.layers.Layer):
     variables, so that a compiled prediction, which reads them, factors nothing and sees all later data. Series are
     factored where they are predicted, each once: their factors together could need more memory than there is.
 
+    Statistics belong to the weights that they were computed with. A checksum of these is kept, so that statistics which
+    a change of weights has made wrong are never used, however the weights were changed.
+
     Args:
         prior: whose posterior it is.
+        weights: gives the weights that statistics depend on.
     """
 
-    def __init__(self, prior: Prior, **kwargs) -> None:
+    def __init__(self, prior: Prior, weights: Callable[[], Iterable[keras.Variable]], **kwargs) -> None:
         kwargs.setdefault("dtype", "float64")
         super().__init__(**kwargs)
         self._get_prior = lambda: prior  # as an attribute, files would hold the prior's weights under this layer
+        self._get_weights = weights
+        self._checksum: int | None = None  # None: not known, of a file that does not say
         self._statistics: _OpenVariables = _OpenVariables()
         self._posterior: _OpenVariables = _OpenVariables()
         self._kind: type[Posterior] = Posterior
@@ -49,11 +57,17 @@ class Conditioning(keras.layers.Layer):
         return self._statistics.read()
 
     def require(self) -> None:
-        """Raise NotConditionedError unless there are statistics."""
+        """Raise NotConditionedError unless there are statistics, which belong to the present weights."""
         if not self.present:
             raise NotConditionedError(
                 "the model has no posterior yet: call condition(aux, observations) first, and again after each fit"
             )
+        if tf.executing_eagerly() and not self._belong_to_the_weights():
+            raise NotConditionedError(STALE)
+
+    def _belong_to_the_weights(self) -> bool:
+        """Whether the weights are those that the statistics were computed with."""
+        return self._checksum in (None, _checksum(self._get_weights()))
 
     @property
     def num_series(self) -> int | None:
@@ -63,6 +77,7 @@ class Conditioning(keras.layers.Layer):
     def set(self, statistics: SufficientStatistics) -> None:
         """Replace the statistics."""
         self._statistics.write(statistics)
+        self._checksum = _checksum(self._get_weights())
         self.present = True
 
     def add(self, statistics: SufficientStatistics) -> None:
@@ -78,7 +93,7 @@ class Conditioning(keras.layers.Layer):
         self.set(self._get_prior().remove(self.statistics, self._of_the_same_series(statistics)))
 
     def clear(self) -> None:
-        """Clear the state; `fit` does so because it was computed with the old weights."""
+        """Forget all data."""
         self.present = False
 
     def collect(
@@ -146,17 +161,30 @@ class Conditioning(keras.layers.Layer):
         return statistics
 
     def save_own_variables(self, store: Any) -> None:
-        """Write the statistics, if there are any, by their position."""
-        for i, array in enumerate(self._statistics.read() if self.present else ()):
+        """Write the statistics by their position, and the checksum; nothing if they no longer belong to the weights."""
+        if not self.present or not self._belong_to_the_weights():
+            return
+        for i, array in enumerate(self._statistics.read()):
             store[str(i)] = array.numpy()
+        if self._checksum is not None:
+            store["checksum"] = np.int64(self._checksum)
 
     def load_own_variables(self, store: Any) -> None:
         """Read what `save_own_variables` wrote."""
-        arrays = [tf.constant(np.asarray(store[str(i)])) for i in range(len(store.keys()))]
-        if arrays:
-            self.set(self._get_prior().statistics_type(*arrays))
-        else:
+        count = sum(name.isdigit() for name in store.keys())
+        if count == 0:
             self.clear()
+            return
+        self.set(self._get_prior().statistics_type(*(tf.constant(np.asarray(store[str(i)])) for i in range(count))))
+        self._checksum = int(np.asarray(store["checksum"])) if "checksum" in store.keys() else None
+
+
+def _checksum(weights: Iterable[keras.Variable]) -> int:
+    """A number that changes with any of the weights."""
+    found = 0
+    for weight in weights:
+        found = zlib.crc32(np.ascontiguousarray(keras.ops.convert_to_numpy(weight)).data, found)
+    return found
 
 
 class _OpenVariables:

@@ -19,7 +19,7 @@ import tensorflow as tf
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.features import Features
 from svgp_vae_tf.likelihoods import Likelihood
-from svgp_vae_tf.models import inputs, networks, prediction, replicas, serialization, training
+from svgp_vae_tf.models import draws, inputs, networks, prediction, replicas, serialization, training
 from svgp_vae_tf.models.conditioning import Conditioning
 from svgp_vae_tf.models.sampler import LatentSampler
 from svgp_vae_tf.objectives import ELBO, ElboTerms, Objective
@@ -77,7 +77,7 @@ class LatentModel(keras.Model):
         self.variance_bounds = networks.validate_bounds(variance_bounds)
         self.seed = seed
         self.sampler = LatentSampler(seed)
-        self.conditioning = Conditioning(prior)
+        self.conditioning = Conditioning(prior, self._weights_of_statistics)
         self.inputs_gate = inputs.InputGate(self)
         self.trainer = replicas.trainer_for(self)
         self.log_likelihood_tracker, self.kl_tracker, self.elbo_tracker, self.mse_tracker = (
@@ -165,7 +165,7 @@ class LatentModel(keras.Model):
         self.trainer.validate()
 
     def fit(self, x: Any = None, y: Any = None, **kwargs) -> keras.callbacks.History:
-        """Train with Keras' `fit`. What the model was conditioned on is cleared, as it belongs to the old weights.
+        """Train with Keras' `fit`. What the model was conditioned on belongs to the old weights: give it anew.
 
         Args:
             x: auxiliary data: an array (series, points[, D]) or (points, D), a dict of named arrays, or a DataFrame;
@@ -189,9 +189,8 @@ class LatentModel(keras.Model):
         return training.evaluate(self, super().evaluate, x, y, kwargs)
 
     def train_on_batch(self, *args, **kwargs) -> Any:
-        """Keras' `train_on_batch`; like `fit` it clears what the model was conditioned on."""
+        """Keras' `train_on_batch`; see `fit`."""
         self.trainer.refuse_single_batch("train_on_batch", "fit")
-        self.conditioning.clear()
         return super().train_on_batch(*args, **kwargs)
 
     def test_on_batch(self, *args, **kwargs) -> Any:
@@ -215,9 +214,14 @@ class LatentModel(keras.Model):
 
     # ---- conditioning and prediction ----
 
+    def _weights_of_statistics(self) -> list[keras.Variable]:
+        """The weights that statistics of data depend on; the decoder is free to change."""
+        parts = (self.encoder, self.auxiliary, self.prior)
+        return [weight for part in parts if part is not None for weight in part.weights]
+
     condition, update, forget = prediction.condition, prediction.update, prediction.forget
     posterior_latents, reconstruct = prediction.posterior_latents, prediction.reconstruct
-    predict_latent, sample_latent, sample = prediction.predict_latent, prediction.sample_latent, prediction.sample
+    predict_latent, sample_latent, sample = prediction.predict_latent, draws.sample_latent, draws.sample
 
     def predict(self, x: Any, batch_size: int | None = None, **kwargs) -> np.ndarray:
         """Mean observations at new auxiliary inputs: the decoded posterior mean of the latents.

@@ -6,7 +6,6 @@ Features of the data are computed once per call.
 
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -135,40 +134,6 @@ def _predictions(model: Any, aux: Any, batch_size: int | None) -> Any:
 def predict_latent(model: Any, aux: Any, batch_size: int | None = None) -> LatentMoments:
     """Posterior mean and variance of the latents at new inputs, each (..., n, L). Arguments as in `predict`."""
     return _moments(LatentMoments(*q) for _, q in _predictions(model, aux, batch_size))
-
-
-def sample_latent(
-    model: Any, aux: Any, num_samples: int = 1, joint: bool = True, seed: int | None = None
-) -> np.ndarray:
-    """Draws of the latents at new inputs, (num_samples, ..., n, L).
-
-    Args:
-        model: a `LatentModel`.
-        aux: auxiliary data, as for `predict`.
-        num_samples: number of draws.
-        joint: True draws whole functions, False draws each latent from its marginal.
-        seed: of these draws; None continues the model's own generator.
-
-    Raises:
-        NotConditionedError, DataError: as `predict` does.
-    """
-    return _draws(model, aux, num_samples, joint, seed)[0].numpy()
-
-
-def sample(model: Any, aux: Any, num_samples: int = 1, joint: bool = True, seed: int | None = None) -> np.ndarray:
-    """Mean observations of latent draws, (num_samples, ..., n, *observation). Arguments as in `sample_latent`."""
-    latents, features = _draws(model, aux, num_samples, joint, seed)
-    return np.stack([decode_mean(model, draw, features).numpy() for draw in latents])
-
-
-def _draws(model: Any, aux: Any, num_samples: int, joint: bool, seed: int | None) -> tuple[tf.Tensor, tf.Tensor]:
-    """Draws of the latents at new inputs, and the features there."""
-    if num_samples < 1:
-        raise ValueError(f"num_samples must be at least 1, got {num_samples}")
-    aux, _ = new_inputs(model, aux)
-    features = model.features(aux)
-    generator = model.sampler.generator if seed is None else keras.random.SeedGenerator(seed)
-    return model.conditioning.posterior().draw(features, num_samples, joint, generator), features
 
 
 def mean(model: Any, aux: Any, posterior: Posterior) -> tf.Tensor:

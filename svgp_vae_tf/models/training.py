@@ -18,7 +18,7 @@ Logs = dict[str, tf.Tensor]
 
 
 def fit(model: Any, keras_fit: Callable[..., Any], x: Any, y: Any, kwargs: dict[str, Any]) -> keras.callbacks.History:
-    """`LatentModel.fit`: check the data, clear the conditioning, and let Keras train."""
+    """`LatentModel.fit`: check the data, and let Keras train."""
     inputs.refuse_weights(kwargs)
     x, y = model.inputs_gate.training(x, y, None if kwargs.get("validation_split") else model.prior.num_data)
     kwargs = model.inputs_gate.validation(kwargs)
@@ -26,22 +26,10 @@ def fit(model: Any, keras_fit: Callable[..., Any], x: Any, y: Any, kwargs: dict[
         kwargs = {"shuffle": False, **kwargs}  # Keras' default makes it warn that it cannot
     model.before_training(x, y)
     x, y, kwargs = model.trainer.split_for_fit(x, y, kwargs)
-    conditioned, steps = model.conditioning.present, _steps(model)
-    model.conditioning.clear()
-    try:
-        history = with_one_line_errors(model.distribute_strategy, keras_fit, x=x, y=y, **kwargs)
-    except BaseException:
-        model.conditioning.present = conditioned and _steps(model) == steps
-        raise
-    model.conditioning.clear()  # a callback may have conditioned, with the weights of an earlier step
+    history = with_one_line_errors(model.distribute_strategy, keras_fit, x=x, y=y, **kwargs)
     if not history.history and kwargs.get("initial_epoch", 0) < kwargs.get("epochs", 1):
         raise DataError(inputs.NO_BATCH)
     return history
-
-
-def _steps(model: Any) -> int:
-    """How many steps the optimiser has taken."""
-    return 0 if model.optimizer is None else int(keras.ops.convert_to_numpy(model.optimizer.iterations))
 
 
 def evaluate(model: Any, keras_evaluate: Callable[..., Any], x: Any, y: Any, kwargs: dict[str, Any]) -> Any:

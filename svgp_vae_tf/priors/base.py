@@ -13,12 +13,17 @@ Networks want channels last, (..., n, L), batched Cholesky factors want channels
 `LatentData`, `LatentPosterior.from_channels_first` and `Posterior.predict` are the only places that convert.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from svgp_vae_tf.gp import linalg
+
+Functions = Callable[[tf.Tensor], tf.Tensor]
+"""Draws of latent functions: from features (..., r, D) to latents (S, ..., r, L)."""
 
 SufficientStatistics = Any
 """A NamedTuple of tensors, each prior's own type, `Prior.statistics_type`."""
@@ -103,24 +108,40 @@ class Posterior:
         """`predict_joint` at features with a latent axis (..., 1, r, D), channels first."""
         raise NotImplementedError
 
-    def draw(self, features: tf.Tensor, num_samples: int, joint: bool, seed: Any) -> tf.Tensor:
-        """Draws of the latents at new features, (num_samples, ..., r, L).
+    def functions(self, generators: Sequence[np.random.Generator]) -> Functions | None:
+        """Draws of latent functions, which can be evaluated anywhere; None where the kernel has no features for that.
+
+        By Matheron's rule, a draw of the posterior is a draw f of the prior that is corrected by what the data say:
+
+            f_post(x) = f(x) + k(x, X) C^-1 (y - f(X) - noise)
+
+        at a cost of O(n) for n inputs. Source: Wilson et al. (2020), "Efficiently Sampling Functions from Gaussian
+        Process Posteriors".
 
         Args:
-            features: (..., r, D).
-            num_samples: number of draws.
-            joint: True draws whole functions, False draws each latent from its marginal.
-            seed: an integer or a `keras.random.SeedGenerator`.
+            generators: one per draw, S of them.
+
+        Returns:
+            From features (..., r, D) to latents (S, ..., r, L), float64.
         """
-        if not joint:
-            mean, variance = self.predict(features)
-            noise = keras.random.normal((num_samples, *mean.shape), dtype="float64", seed=seed)
-            return mean + tf.sqrt(variance) * noise
+        return None
+
+    def draw_jointly(self, features: tf.Tensor, generators: Sequence[np.random.Generator]) -> tf.Tensor:
+        """Draws from the joint posterior at features (..., r, D), in O(r^3) and a matrix (L, r, r): (S, ..., r, L)."""
         mean, covariance = self.predict_joint(features)
         factor = linalg.semidefinite_root(covariance)
-        shape = (num_samples, *mean.shape[:-2], mean.shape[-1], mean.shape[-2])
-        noise = keras.random.normal(shape, dtype="float64", seed=seed)
+        noise = standard_normal(generators, (*mean.shape[:-2], mean.shape[-1], mean.shape[-2]))
         return mean + tf.linalg.matrix_transpose(tf.linalg.matvec(factor, noise))
+
+    def draw_marginally(self, features: tf.Tensor, generators: Sequence[np.random.Generator]) -> tf.Tensor:
+        """Draws of each latent from its marginal at features (..., r, D): (S, ..., r, L)."""
+        mean, variance = self.predict(features)
+        return mean + tf.sqrt(variance) * standard_normal(generators, mean.shape)
+
+
+def standard_normal(generators: Sequence[np.random.Generator], shape: Sequence[int]) -> tf.Tensor:
+    """Standard normal numbers, (S, *shape), the first index from the first generator."""
+    return tf.constant(np.stack([rng.normal(size=tuple(shape)) for rng in generators]))
 
 
 class Prior(keras.layers.Layer):

@@ -1,5 +1,6 @@
 """The exact GP prior of Pearce (2020): eqs. 1 and 2 of the paper. Cubic in the length of a series."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -9,7 +10,16 @@ import tensorflow as tf
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.gp import exact, gaussians, linalg
 from svgp_vae_tf.kernels import Kernel
-from svgp_vae_tf.priors.base import LatentData, LatentPosterior, Posterior, Prior, with_latent_axis
+from svgp_vae_tf.kernels.functions import PriorFunctions, can_draw
+from svgp_vae_tf.priors.base import (
+    Functions,
+    LatentData,
+    LatentPosterior,
+    Posterior,
+    Prior,
+    standard_normal,
+    with_latent_axis,
+)
 
 
 class ExactArrays(NamedTuple):
@@ -21,6 +31,8 @@ class ExactArrays(NamedTuple):
     """R, shape (..., L, n, n)."""
     whitened: tf.Tensor
     """R^-1 y, shape (..., L, n)."""
+    variance: tf.Tensor
+    """s2, shape (..., L, n)."""
 
 
 class ExactPosterior(Posterior):
@@ -33,6 +45,23 @@ class ExactPosterior(Posterior):
         q, k_nr = self._factors(x)
         mean, _ = exact.marginals(q, k_nr, self.prior.kernel.diagonal(x))
         return mean, exact.covariance(q, k_nr, self.prior.kernel.matrix(x, x))
+
+    def functions(self, generators: Sequence[np.random.Generator]) -> Functions | None:
+        """f(x) + k(x, X) C^-1 (y - f(X) - noise), noise ~ N(0, s2), see `Posterior.functions`."""
+        kernel, (features, chol, whitened, s2) = self.prior.kernel, self.arrays
+        if not can_draw(kernel):
+            return None
+        data = with_latent_axis(features)
+        f = PriorFunctions(kernel, generators, whitened.shape[:-1], features.shape[-1])
+        noisy = f(data) + tf.sqrt(s2) * standard_normal(generators, s2.shape)
+        residual = whitened - tf.linalg.triangular_solve(chol, noisy[..., tf.newaxis])[..., 0]
+        weights = tf.linalg.triangular_solve(chol, residual[..., tf.newaxis], adjoint=True)[..., 0]
+
+        def draws(features: tf.Tensor) -> tf.Tensor:
+            x = with_latent_axis(features)
+            return tf.linalg.matrix_transpose(f(x) + linalg.channel_vecmat(weights, kernel.matrix(data, x)))
+
+        return draws
 
     def _factors(self, x: tf.Tensor) -> tuple[exact.ExactPosterior, tf.Tensor]:
         k_nr = self.prior.kernel.matrix(with_latent_axis(self.arrays.features), x)
@@ -103,7 +132,7 @@ class ExactGP(Prior):
         """Factors K_nn + diag(s2), O(n^3)."""
         x = statistics.x
         q = exact.posterior(self.kernel.matrix(x, x), statistics.y, statistics.s2)
-        return ExactPosterior(self, ExactArrays(statistics.features, *q))
+        return ExactPosterior(self, ExactArrays(statistics.features, *q, statistics.s2))
 
     def validate_features(self, features_shape: tuple[int | None, ...]) -> None:
         """Raise ValueError if the kernel selects a column that features lack."""

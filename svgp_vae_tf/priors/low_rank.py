@@ -1,5 +1,6 @@
 """The GP prior of GPPVAE (Casale et al. 2018): objects times views, low rank plus noise."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import keras
@@ -9,7 +10,16 @@ import tensorflow as tf
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.gp import gaussians, linalg, low_rank
 from svgp_vae_tf.kernels import Kernel
-from svgp_vae_tf.priors.base import LatentData, LatentPosterior, Posterior, Prior, SufficientStatistics
+from svgp_vae_tf.kernels.functions import PriorFunctions, can_draw
+from svgp_vae_tf.priors.base import (
+    Functions,
+    LatentData,
+    LatentPosterior,
+    Posterior,
+    Prior,
+    SufficientStatistics,
+    standard_normal,
+)
 
 
 class LowRankPosterior(Posterior):
@@ -26,6 +36,31 @@ class LowRankPosterior(Posterior):
         views, objects = self.prior.split(features)
         k_new = self.prior.kernel.matrix(views, views) * tf.linalg.matmul(objects, objects, transpose_b=True)
         return low_rank.joint(self.arrays, self.prior.factor(features), k_new)
+
+    def functions(self, generators: Sequence[np.random.Generator]) -> Functions | None:
+        """V(x) c + what V leaves unexplained of a draw of the prior, see `Posterior.functions`.
+
+        The prior's function is <o, g(w)> for M functions g of the view w, one for each entry of the object's vector o.
+        Its part V(x) L_q^-1 g(views) is replaced by the posterior's, of c ~ N(w, alpha C^-1 + C^-1 V^T D V C^-1).
+        """
+        prior, q = self.prior, self.arrays
+        if not can_draw(prior.kernel):
+            return None
+        count, columns = prior.views.shape
+        num_latents, size = q.weighted_gram.shape[:2]
+        leading = (num_latents, size // count)
+        g = PriorFunctions(prior.kernel, generators, leading, columns)
+        explained = linalg.solve_lower(prior.chol_views, tf.linalg.matrix_transpose(g(prior.views[np.newaxis])))
+        explained = tf.reshape(tf.linalg.matrix_transpose(explained), (-1, num_latents, size))
+        weights = low_rank.draw_weights(q, *(standard_normal(generators, (num_latents, size)) for _ in range(2)))
+
+        def draws(features: tf.Tensor) -> tf.Tensor:
+            views, objects = prior.split(features)
+            of_prior = tf.reduce_sum(g(views[tf.newaxis]) * tf.linalg.matrix_transpose(objects), axis=-2)
+            v = prior.factor(features)
+            return tf.linalg.matrix_transpose(of_prior + tf.linalg.matmul(weights - explained, v, transpose_b=True))
+
+        return draws
 
 
 @keras.saving.register_keras_serializable(package="svgp_vae_tf")
@@ -84,8 +119,12 @@ class LowRankGP(Prior):
     def factor(self, features: tf.Tensor) -> tf.Tensor:
         """Rows of V at features (n, C + M), shape (n, M Q)."""
         views, objects = self.split(features)
-        chol = linalg.cholesky(self.kernel.matrix(self.views, self.views), linalg.ROUNDING)
-        return low_rank.factor(chol, self.kernel.matrix(self.views, views), objects)
+        return low_rank.factor(self.chol_views, self.kernel.matrix(self.views, views), objects)
+
+    @property
+    def chol_views(self) -> tf.Tensor:
+        """L_q, the Cholesky factor of the kernel among the Q views, shape (Q, Q)."""
+        return linalg.cholesky(self.kernel.matrix(self.views, self.views), linalg.ROUNDING)
 
     def split(self, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Views (..., C) and object vectors (..., M)."""

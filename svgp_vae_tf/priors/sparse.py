@@ -11,12 +11,15 @@ from svgp_vae_tf.distribution import sum_over_replicas
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.gp import gaussians, linalg, sparse, whitened
 from svgp_vae_tf.kernels import Kernel
+from svgp_vae_tf.kernels.functions import PriorFunctions, can_draw
 from svgp_vae_tf.priors.base import (
+    Functions,
     LatentData,
     LatentPosterior,
     Posterior,
     Prior,
     SufficientStatistics,
+    standard_normal,
     with_latent_axis,
 )
 
@@ -47,6 +50,28 @@ class SparsePosterior(Posterior):
         v, k_diagonal = self.prior._whiten(x, self.arrays.whiten)
         mean, _ = whitened.marginals(self.inducing, v, k_diagonal)
         return mean, whitened.covariance(self.inducing, v, self.prior.kernel.matrix(x, x))
+
+    def functions(self, generators: Sequence[np.random.Generator]) -> Functions | None:
+        """f(x) + v(x)^T (u - L_m^-1 f(Z)) with u ~ q(u), see `Posterior.functions`.
+
+        The jitter on K_mm is noise of f(Z), so that L_m^-1 f(Z) has the covariance I.
+        """
+        prior, (whiten, mean, root) = self.prior, self.arrays
+        if not can_draw(prior.kernel):
+            return None
+        z = prior._latent_inducing_points()
+        f = PriorFunctions(prior.kernel, generators, mean.shape[:-1], z.shape[-1])
+        jitter = prior.jitter * tf.reduce_mean(prior.kernel.diagonal(z), axis=-1, keepdims=True)
+        at_inducing_points = f(z) + tf.sqrt(jitter) * standard_normal(generators, mean.shape)
+        u = mean + tf.linalg.matvec(root, standard_normal(generators, mean.shape), transpose_a=True)
+        weights = u - tf.linalg.matvec(whiten, at_inducing_points)
+
+        def draws(features: tf.Tensor) -> tf.Tensor:
+            x = with_latent_axis(features)
+            v, _ = prior._whiten(x, whiten)
+            return tf.linalg.matrix_transpose(f(x) + linalg.channel_vecmat(weights, v))
+
+        return draws
 
     @property
     def inducing(self) -> whitened.WhitenedPosterior:

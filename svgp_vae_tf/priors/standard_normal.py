@@ -1,12 +1,14 @@
 """p(z) = N(0, I): the prior of an ordinary VAE, which does not depend on the auxiliary data."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from svgp_vae_tf.gp import gaussians
-from svgp_vae_tf.priors.base import LatentData, LatentPosterior, Posterior, Prior, SufficientStatistics
+from svgp_vae_tf.priors.base import Functions, LatentData, LatentPosterior, Posterior, Prior, SufficientStatistics
 
 
 class Channels(NamedTuple):
@@ -28,6 +30,10 @@ class StandardNormalPosterior(Posterior):
         """Mean (..., r, L) and diagonal covariances (..., L, r, r)."""
         mean, variance = self.predict(features)
         return mean, tf.linalg.diag(tf.linalg.matrix_transpose(variance))
+
+    def functions(self, generators: Sequence[np.random.Generator]) -> Functions:
+        """Numbers without any dependence between inputs; not functions, as nothing ties two questions together."""
+        return lambda features: self.draw_marginally(features, generators)
 
 
 @keras.saving.register_keras_serializable(package="svgp_vae_tf")

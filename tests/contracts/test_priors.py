@@ -2,7 +2,6 @@
 
 import functools
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -110,19 +109,43 @@ def test_statistics_of_no_data_give_a_posterior_without_dependence_on_data(name)
         np.testing.assert_allclose(variance, expected, rtol=1e-5)
 
 
+def generators(count: int, seed: int = 1) -> list[np.random.Generator]:
+    return [np.random.default_rng([seed, draw]) for draw in range(count)]
+
+
 @each_prior
-@pytest.mark.parametrize("joint", [True, False])
-def test_draws_have_the_moments_and_follow_their_seed(name, joint):
+@pytest.mark.parametrize("way", ["functions", "draw_jointly", "draw_marginally"])
+def test_draws_have_the_moments(name, way, monkeypatch):
+    monkeypatch.setattr("svgp_vae_tf.kernels.functions.FREQUENCIES", 16)  # as right as with many, and faster
+    count, prior, data = 400, make(name), PRIORS[name].data
+    posterior = prior.posterior(prior.statistics(data))
+    if way == "functions":
+        functions = posterior.functions(generators(count))
+        if functions is None:
+            pytest.skip("it has none")
+        draws = functions(data.features)
+    else:
+        draws = getattr(posterior, way)(data.features, generators(count))
+    assert draws.shape == (count, *data.mean.shape) and draws.dtype == tf.float64
+    mean, covariance = posterior.predict_joint(data.features)
+    deviations = tf.linalg.matrix_transpose(draws - mean).numpy()  # (draws, ..., L, n)
+    scale = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1)) + 1e-9
+    assert np.max(np.abs(deviations.mean(0)) / scale) < 5.5 / np.sqrt(count)
+    found = np.einsum("s...i,s...j->...ij", deviations, deviations) / count
+    expected = covariance * np.eye(found.shape[-1]) if way == "draw_marginally" else covariance
+    assert np.max(np.abs(found - expected) / (scale[..., None] * scale[..., None, :])) < 9.0 / np.sqrt(count)
+
+
+@each_prior
+def test_a_drawn_function_can_be_asked_again_elsewhere(name):
     prior, data = make(name), PRIORS[name].data
     posterior = prior.posterior(prior.statistics(data))
-    draws = posterior.draw(data.features, 400, joint, seed=1)
-    assert draws.shape == (400, *data.mean.shape) and draws.dtype == tf.float64
-    assert_same(draws, posterior.draw(data.features, 400, joint, seed=1), 0.0)
-    generator = keras.random.SeedGenerator(1)
-    again = [posterior.draw(data.features, 2, joint, generator) for _ in range(2)]
-    assert np.any(again[0] != again[1])
-    mean, variance = posterior.predict(data.features)
-    np.testing.assert_allclose(np.mean(draws, 0), mean, atol=0.35 * float(tf.reduce_max(tf.sqrt(variance))) + 1e-3)
+    functions = posterior.functions(generators(3))
+    if functions is None or name.startswith(("standard normal", "group average")):  # latents are independent there
+        pytest.skip("it has none")
+    values = functions(data.features)
+    assert_same(values[..., 1:3, :], functions(data.features[..., 1:3, :]), 1e-8)
+    assert_same(values[:1], posterior.functions(generators(1))(data.features), 1e-8)
 
 
 @pytest.mark.parametrize("name", SAME_DATA)

@@ -1,10 +1,13 @@
 """Conditioning, adding and taking out data, predictions and samples."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import svgp_vae_tf as svgp
+from svgp_vae_tf.kernels import functions
+from svgp_vae_tf.models import draws
 from tests.helpers import small_models
 from tests.helpers.small_models import N, conditioned, data_for, make
 
@@ -170,12 +173,78 @@ def test_questions_before_any_data_are_refused(question):
     assert "\n" not in str(caught.value)
 
 
-def test_fit_clears_the_posterior():
-    model = conditioned("vae")
+def custom_step(model: svgp.LatentModel, x: np.ndarray, y: np.ndarray) -> None:
+    with tf.GradientTape() as tape:
+        loss = -tf.reduce_mean(model.elbo_terms(x, tf.constant(y)).log_likelihood)
+    optimizer = keras.optimizers.SGD(0.1)
+    optimizer.apply_gradients(zip(tape.gradient(loss, model.trainable_weights), model.trainable_weights, strict=True))
+
+
+def fit(model: svgp.LatentModel, x: np.ndarray, y: np.ndarray) -> None:
     model.compile("sgd")
-    model.fit(*small_models.series(), verbose=0)
-    with pytest.raises(svgp.NotConditionedError):
-        model.predict(small_models.series()[0], verbose=0)
+    model.fit(x, y, batch_size=len(x), verbose=0)
+
+
+def train_on_batch(model: svgp.LatentModel, x: np.ndarray, y: np.ndarray) -> None:
+    model.compile("sgd")
+    model.train_on_batch(x, y)
+
+
+CHANGES = {
+    "fit": fit,
+    "train_on_batch": train_on_batch,
+    "custom_step": custom_step,
+    "set_weights": lambda model, x, y: model.set_weights([weight + 0.1 for weight in model.get_weights()]),
+    "assign": lambda model, x, y: model.prior.kernel.weights[0].assign(0.123),
+    "encoder": lambda model, x, y: model.encoder.set_weights([2.0 * weight for weight in model.encoder.get_weights()]),
+}
+
+
+@pytest.mark.parametrize("num_data", [None, N])
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_posterior_of_earlier_weights_is_never_used(change, num_data, tmp_path):
+    model = conditioned("hensman", num_data)
+    x, y = small_models.data_for(num_data)
+    CHANGES[change](model, x, y)
+    questions = [
+        lambda: model.predict(x, verbose=0),
+        lambda: model.predict_latent(x),
+        lambda: model.sample(x, seed=0),
+        lambda: model.update(x, y),
+        lambda: model.forget(x, y),
+        lambda: model(x),
+    ]
+    for question in questions:
+        with pytest.raises(svgp.NotConditionedError, match="the weights have changed since .* call condition"):
+            question()
+    model.save(tmp_path / "model.keras")
+    with pytest.raises(svgp.NotConditionedError, match="no posterior yet"):
+        svgp.load_model(tmp_path / "model.keras").predict(x, verbose=0)
+    model.condition(x, y)
+    assert np.isfinite(model.predict(x, verbose=0)).all()
+
+
+def test_other_weights_may_change():
+    model = conditioned("hensman")
+    x, _ = small_models.series()
+    before = model.predict_latent(x)
+    model.decoder.set_weights([2.0 * weight for weight in model.decoder.get_weights()])
+    np.testing.assert_array_equal(before.mean, model.predict_latent(x).mean)
+    weights = model.get_weights()
+    model.set_weights([weight + 1.0 for weight in weights])
+    model.set_weights(weights)  # as they were
+    np.testing.assert_array_equal(before.mean, model.predict_latent(x).mean)
+
+
+def test_a_loaded_posterior_belongs_to_the_loaded_weights(tmp_path):
+    model = conditioned("hensman")
+    x, _ = small_models.series()
+    model.save(tmp_path / "model.keras")
+    loaded = svgp.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(model.predict(x, verbose=0), loaded.predict(x, verbose=0))
+    CHANGES["assign"](loaded, None, None)
+    with pytest.raises(svgp.NotConditionedError, match="the weights have changed"):
+        loaded.predict(x, verbose=0)
 
 
 @pytest.mark.parametrize(
@@ -258,13 +327,14 @@ def test_samples_have_their_shapes_and_repeat_with_their_seed(name, num_data, jo
 
 @pytest.mark.parametrize(("name", "num_data"), INFORMED)
 @pytest.mark.parametrize("joint", [True, False])
-def test_samples_have_the_posterior_moments(name, num_data, joint):
+def test_samples_have_the_posterior_moments(name, num_data, joint, monkeypatch):
+    monkeypatch.setattr(functions, "FREQUENCIES", 16)  # as right as with many, and faster
     count = 6000
     model = conditioned(name, num_data)
     x = np.array([[2.0], [2.4], [9.0]]) if num_data else np.tile([2.0, 2.4, 9.0], (small_models.SERIES, 1))
     mean, covariance = (m.numpy() for m in model.conditioning.posterior().predict_joint(model.features(x)))
-    draws = np.moveaxis(model.sample_latent(x, count, joint, seed=1), -1, -2)  # (draws, ..., L, inputs)
-    deviations = draws - np.swapaxes(mean, -1, -2)
+    samples = np.moveaxis(model.sample_latent(x, count, joint, seed=1), -1, -2)  # (draws, ..., L, inputs)
+    deviations = samples - np.swapaxes(mean, -1, -2)
     empirical = np.einsum("s...i,s...j->...ij", deviations, deviations) / count
     if not joint:
         covariance = covariance * np.eye(3)
@@ -276,6 +346,50 @@ def test_samples_have_the_posterior_moments(name, num_data, joint):
     np.testing.assert_allclose(np.swapaxes(scale**2, -1, -2), marginal, rtol=1e-6)
 
 
+@informed
+def test_a_seed_means_the_same_functions_at_any_inputs(name, num_data):
+    model, x = conditioned(name, num_data), new_inputs(num_data)
+    values = model.sample_latent(x, 3, seed=4)
+    part = x[1:4] if num_data else x[:, 1:4]
+    np.testing.assert_allclose(values[..., 1:4, :], model.sample_latent(part, 3, seed=4), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(values[:2], model.sample_latent(x, 2, seed=4), rtol=1e-9, atol=1e-9)
+    with pytest.raises(ValueError, match="seed must be a whole number of at least 0, got -1"):
+        model.sample(x, seed=-1)
+
+
+@pytest.mark.parametrize("num_data", [None, N])
+def test_draws_do_not_depend_on_how_many_are_made_at_a_time(num_data, monkeypatch):
+    model, x = conditioned("hensman", num_data), new_inputs(num_data)
+    expected = model.sample_latent(x, 5, seed=2), model.sample(x, 2, seed=2)
+    monkeypatch.setattr(draws, "AT_ONCE", 2 * x.shape[0] if num_data else 2 * x.size)
+    if num_data:
+        monkeypatch.setattr(draws, "CHUNK", 2)
+    for got, values in zip((model.sample_latent(x, 5, seed=2), model.sample(x, 2, seed=2)), expected, strict=True):
+        np.testing.assert_allclose(got, values, rtol=1e-5, atol=1e-6)
+
+
+def test_joint_draws_at_more_points_than_a_matrix_can_have():
+    model = conditioned("hensman", N)
+    x = np.linspace(0.0, 7.0, 20_000)[:, None]
+    latents = model.sample_latent(x, seed=0)[0]
+    assert np.abs(np.diff(latents, axis=0)).max() < 1e-2  # they are functions
+    moments = model.predict_latent(x)
+    assert np.max(np.abs(latents - moments.mean) / np.sqrt(moments.variance)) < 6.0
+
+
+def test_kernels_without_features_draw_from_a_matrix_unless_it_is_too_large(monkeypatch):
+    kernel = svgp.kernels.TFPKernel("GammaExponential", {"length_scale": 2.0}, {"power": 1.5})
+    model = make("hensman", N, kernel=kernel)
+    model.condition(*data_for(N))
+    x = np.linspace(0.0, 7.0, 20)[:, None]
+    assert model.sample_latent(x, 2, seed=0).shape == (2, 20, small_models.LATENTS)
+    with pytest.raises(
+        svgp.DataError, match=r"joint draws at 20000 inputs need covariances of 6.4 GB, .* \(joint=False\)"
+    ):
+        model.sample_latent(np.linspace(0.0, 7.0, 20_000)[:, None])
+    assert model.sample_latent(np.linspace(0.0, 7.0, 20_000)[:, None], joint=False).shape[1] == 20_000
+
+
 def test_joint_draws_of_a_posterior_that_is_certain():
     """Its covariance is a difference of matrices of the size of the prior's; only their rounding may be left."""
     times = np.linspace(-2.0, 2.0, 300)[:, None].astype(np.float32)
@@ -283,10 +397,10 @@ def test_joint_draws_of_a_posterior_that_is_certain():
     model = make("gpvae", 300, kernel=kernel, variance_bounds=(1e-6, 2e-6))
     model.condition(times, np.sin(times + np.arange(small_models.PIXELS)).astype(np.float32))
     new = np.linspace(-2.0, 2.0, 60)[:, None]
-    draws, moments = model.sample_latent(new, num_samples=200, seed=1), model.predict_latent(new)
+    samples, moments = model.sample_latent(new, num_samples=200, seed=1), model.predict_latent(new)
     assert np.isfinite(model.sample(new, num_samples=2)).all()
-    np.testing.assert_allclose(draws.mean(axis=0), moments.mean, atol=1e-3)
-    np.testing.assert_allclose(draws.std(axis=0), np.sqrt(moments.variance), rtol=0.4, atol=1e-6)
+    np.testing.assert_allclose(samples.mean(axis=0), moments.mean, atol=1e-3)
+    np.testing.assert_allclose(samples.std(axis=0), np.sqrt(moments.variance), rtol=0.4, atol=1e-6)
 
 
 @pytest.mark.parametrize("chunks", [(None, 3000), (3000, None), (100, 256)])

@@ -1,0 +1,126 @@
+"""Draws of the latents and of observations at new inputs.
+
+The functions whose first argument is a model are methods of `LatentModel`, unless their name begins with an underscore.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from svgp_vae_tf.errors import DataError
+from svgp_vae_tf.models.inputs import CHUNK
+from svgp_vae_tf.models.prediction import decode_mean, new_inputs
+from svgp_vae_tf.priors.base import Posterior
+
+AT_ONCE = 4096
+"""How many latents, over draws, series and points, are drawn at a time: each has thousands of random features."""
+MOST_BYTES = 2**31
+"""The largest covariance that is factored for joint draws."""
+
+
+def sample_latent(
+    model: Any, aux: Any, num_samples: int = 1, joint: bool = True, seed: int | None = None
+) -> np.ndarray:
+    """Draws of the latents at new inputs, (num_samples, ..., n, L).
+
+    Joint draws are functions: with the same seed, a model that was conditioned on the same data gives the values of the
+    same functions at other inputs, and the first draws do not depend on how many follow. They cost O(n), see
+    `priors.base.Posterior.functions`; for kernels without random features, such as `TFPKernel`, they come from a
+    covariance matrix, hold for one call, and cost O(n^3).
+
+    Args:
+        model: a `LatentModel`.
+        aux: auxiliary data, as for `predict`.
+        num_samples: number of draws.
+        joint: True draws whole functions, False draws each latent from its marginal.
+        seed: of these draws, a whole number; None continues the model's own generator.
+
+    Raises:
+        NotConditionedError, DataError: as `predict` does; DataError also for a covariance matrix that is too large.
+        ValueError: for a number of draws or a seed that is not a whole number.
+    """
+    return _draws(model, aux, num_samples, joint, seed)[0]
+
+
+def sample(model: Any, aux: Any, num_samples: int = 1, joint: bool = True, seed: int | None = None) -> np.ndarray:
+    """Mean observations of latent draws, (num_samples, ..., n, *observation). Arguments as in `sample_latent`."""
+    latents, features = _draws(model, aux, num_samples, joint, seed)
+    return np.stack([
+        np.concatenate([decode_mean(model, draw[part], features[part]).numpy() for part in _parts(len(draw), CHUNK)])
+        for draw in latents
+    ])  # fmt: skip
+
+
+def _draws(model: Any, aux: Any, num_samples: int, joint: bool, seed: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """Draws of the latents at new inputs, and the features there."""
+    key = _key(model, _whole("num_samples", num_samples, 1) and seed)
+    aux, rows = new_inputs(model, aux)
+    chunks = list(model.inputs_gate.chunks(aux, None, CHUNK))
+    features = np.concatenate([model.features(chunk.aux) for chunk in chunks])
+    if model.prior.num_data is None:
+        parts = [
+            _draw(model.conditioning.posterior(tf.constant(rows[part])), features[part], num_samples, joint,
+                  [*key, part.start])
+            for part in _parts(len(rows), CHUNK)
+        ]  # fmt: skip
+        return np.concatenate(parts, axis=1), features
+    return _draw(model.conditioning.posterior(), features, num_samples, joint, key), features
+
+
+def _draw(posterior: Posterior, features: np.ndarray, num_samples: int, joint: bool, key: list[int]) -> np.ndarray:
+    """Draws (num_samples, ..., n, L) at features (..., n, D): each with a generator of its own, some at a time."""
+    points = features.shape[-2]
+    rows = int(np.prod(features.shape[:-2], dtype=int)) * min(points, CHUNK)
+    found = []
+    for draws in _parts(num_samples, max(1, AT_ONCE // rows)):
+        generators = [np.random.default_rng([*key, draw]) for draw in range(num_samples)[draws]]
+        at = _evaluator(posterior, generators, joint)
+        if at is None:
+            _require_room(posterior, features)
+            found.append(posterior.draw_jointly(tf.constant(features), generators).numpy())
+        else:
+            columns = [at(tf.constant(features[..., part, :])).numpy() for part in _parts(points, CHUNK)]
+            found.append(np.concatenate(columns, axis=-2))
+    return np.concatenate(found)
+
+
+def _evaluator(
+    posterior: Posterior, generators: list[np.random.Generator], joint: bool
+) -> Callable[[tf.Tensor], tf.Tensor] | None:
+    """A function from features of some points to their draws; None where all points must be drawn together."""
+    if joint:
+        return posterior.functions(generators)
+    return lambda features: posterior.draw_marginally(features, generators)
+
+
+def _require_room(posterior: Posterior, features: np.ndarray) -> None:
+    """Raise DataError if the covariances at these features are too large to be factored."""
+    points = features.shape[-2]
+    num_latents = posterior.predict(tf.constant(features[..., :1, :]))[0].shape[-1]
+    size = 8.0 * num_latents * float(np.prod(features.shape[:-2])) * points**2
+    if size > MOST_BYTES:
+        raise DataError(
+            f"joint draws at {points} inputs need covariances of {size / 1e9:.1f} GB, as this kernel has no random "
+            "features: draw from the marginals (joint=False), or jointly at fewer inputs"
+        )
+
+
+def _key(model: Any, seed: int | None) -> list[int]:
+    """What the generators of a call start from."""
+    if seed is None:
+        return [int(word) for word in keras.ops.convert_to_numpy(model.sampler.generator.next())]
+    return [_whole("seed", seed, 0)]
+
+
+def _whole(name: str, value: Any, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    return int(value)
+
+
+def _parts(count: int, size: int) -> Iterator[slice]:
+    """Slices of at most ``size`` that cover ``count``."""
+    return (slice(start, min(start + size, count)) for start in range(0, count, size))
