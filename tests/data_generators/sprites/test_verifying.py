@@ -55,6 +55,27 @@ def test_records_that_are_no_whole_character_are_named(copied, name):
         list(data.batches(copied, "train", 4))
 
 
+def write_bomb(folder: pathlib.Path, announced: int) -> pathlib.Path:
+    """A first file of the test split with a record of 30 MB of zeros, whose last bytes tell another size."""
+    path = rewrite(folder, "test", [bytes(30_000_000)])
+    path.write_bytes(path.read_bytes()[:-4] + announced.to_bytes(4, "little"))
+    return path
+
+
+def test_a_file_that_unpacks_to_more_than_its_records_is_not_opened(copied):
+    path = write_bomb(copied, 30_000_016)
+    with pytest.raises(data.SpriteError, match=f"{path} unpacks to 30000016 bytes, at most 2655") as caught:
+        data.open_set(copied)
+    assert "\n" not in str(caught.value)
+
+
+def test_verify_unpacks_no_record_that_is_too_long(copied):
+    path = write_bomb(copied, 100)
+    message = "is truncated or damaged, it has a record of 30000000 bytes, at most 885064 are possible"
+    with pytest.raises(data.SpriteError, match=f"{path} {message}"):
+        data.verify(copied)
+
+
 @pytest.mark.parametrize(
     ("records", "message"),
     [
