@@ -195,13 +195,18 @@ def bomb_with_a_false_directory(path: pathlib.Path) -> None:
     path.write_bytes(content.replace(true, false))
 
 
+def bomb_of_another_compression(path: pathlib.Path) -> None:
+    """BZIP2, of which 4 kB may unpack to 80 MB at once."""
+    write_images(path, npy_header((30, 28, 28)), zipfile.ZIP_BZIP2)
+
+
 def bomb_in_the_header(path: pathlib.Path) -> None:
     """A header of 60 MB, which version 2 of NumPy's format allows."""
     write_images(path, b"\x93NUMPY\x02\x00" + struct.pack("<I", BOMB))
 
 
-def write_images(path: pathlib.Path, header: bytes) -> None:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+def write_images(path: pathlib.Path, header: bytes, compression: int = zipfile.ZIP_DEFLATED) -> None:
+    with zipfile.ZipFile(path, "w", compression) as file:
         file.writestr("x_train.npy", header + bytes(BOMB), compresslevel=1)
         file.writestr("y_train.npy", npy_header((30,)) + bytes(30))
 
@@ -215,6 +220,7 @@ BOMBS = [
     (make_digits, bomb_of_another_shape, "x_train has shape (60000000), not (images, 28, 28)"),
     (make_digits, bomb_with_a_false_header, "x_train has 60000000 bytes, its header says 23520"),
     (make_digits, bomb_with_a_false_directory, "Bad CRC-32 for file 'x_train.npy'"),
+    (make_digits, bomb_of_another_compression, "x_train is not compressed as NumPy does it"),
     (make_digits, bomb_in_the_header, "x_train has a header of version (2, 0), not (1, 0)"),
     (make_idx, compressed_bomb, "its header says 23520 bytes, there are more"),
 ]

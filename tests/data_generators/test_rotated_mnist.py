@@ -199,6 +199,15 @@ def test_files_whose_arrays_do_not_fit_are_named(small, tmp_path, change, messag
     assert "\n" not in str(caught.value)
 
 
+def test_small_arrays_are_checked_before_the_images_are_unpacked(small, tmp_path):
+    path, arrays = str(tmp_path / "rotated.npz"), arrays_of(small)
+    arrays["train_images"][...] = np.nan
+    arrays["test_aux"][0, 0] = 0.5
+    np.savez(path, **arrays)
+    with pytest.raises(ValueError, match="test_aux has object ids"):
+        data.load(path)
+
+
 def test_a_training_image_at_the_held_out_angle_is_named(small, tmp_path):
     path, arrays = str(tmp_path / "rotated.npz"), arrays_of(small)
     np.savez(path, **arrays)
