@@ -10,6 +10,8 @@ def one_line(error: Exception) -> str:
     'first second'
     >>> one_line(MemoryError())
     'MemoryError'
+    >>> len(one_line(ValueError("a header of 10,000 characters" * 1000)))
+    303
     """
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

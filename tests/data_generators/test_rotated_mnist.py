@@ -199,6 +199,14 @@ def test_files_whose_arrays_do_not_fit_are_named(small, tmp_path, change, messag
     assert "\n" not in str(caught.value)
 
 
+def test_arrays_of_another_byte_order_are_read_in_the_machines_own(small, tmp_path):
+    path, arrays = str(tmp_path / "rotated.npz"), arrays_of(small)
+    np.savez(path, **{name: array.astype(array.dtype.newbyteorder()) for name, array in arrays.items()})
+    read = data.load(path)
+    assert all(array.dtype.isnative for array in (*read.train, *read.test, read.pca))
+    np.testing.assert_array_equal(read.train.images, small.train.images)
+
+
 def test_small_arrays_are_checked_before_the_images_are_unpacked(small, tmp_path):
     path, arrays = str(tmp_path / "rotated.npz"), arrays_of(small)
     arrays["train_images"][...] = np.nan
