@@ -15,10 +15,19 @@ import numpy as np
 import tensorflow as tf
 from absl import app, flags
 
+from data_generators import array_files
+from data_generators.array_files import Expected
+
 SIZE = 32
 RADIUS = 3.0
 PIXELS_PER_UNIT = 6.4
 PATH_JITTER = 1e-5  # added to the diagonal of the path covariance for its Cholesky factorisation
+MOST_BYTES = 2**29  # of an array in a file: 17,000 videos of 30 frames as bytes
+_EXPECTED = {
+    "times": Expected(("videos", "frames"), -(2**24), 2**24),  # single precision holds all whole numbers up to there
+    "paths": Expected(("videos", "frames", 2), -1000.0, 1000.0),
+    "frames": Expected(("videos", "frames", SIZE, SIZE), 0, 1, whole=True),
+}
 
 
 class Videos(NamedTuple):
@@ -113,28 +122,28 @@ def stream(
 
 
 def save(path: str, data: Videos) -> None:
-    """Write videos to a compressed ``.npz`` file with the fields of `Videos`; frames are stored as bytes."""
-    with open(path, "wb") as file:
-        np.savez_compressed(file, times=data.times, frames=data.frames.astype(np.uint8), paths=data.paths)
+    """Write videos to a compressed ``.npz`` file with the fields of `Videos`; frames are stored as bytes.
+
+    The file appears under its name only when it is complete.
+
+    Raises:
+        ValueError: naming the array that `load` would refuse.
+    """
+    arrays = data._replace(frames=data.frames.astype(np.uint8))._asdict()
+    array_files.write(path, arrays, _EXPECTED, most_bytes=MOST_BYTES)
 
 
 def load(path: str) -> Videos:
     """Read videos written by `save`.
 
     Raises:
-        ValueError: if the file cannot be read as videos.
+        ValueError: if the file cannot be read as videos: shapes or types as of other data, pixels other than 0 and 1,
+            values that are not finite.
     """
-    try:
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-            data = Videos(file["times"], file["frames"].astype(np.float32), file["paths"])
-    except Exception as error:  # zipfile, zlib and NumPy raise many kinds
-        raise ValueError(f"{path} is not a readable file of moving-ball videos: {error}") from error
-    shape = data.times.shape
-    if len(shape) != 2 or data.frames.shape != (*shape, SIZE, SIZE) or data.paths.shape != (*shape, 2):
-        raise ValueError(
-            f"{path}: times {data.times.shape}, frames {data.frames.shape} and paths {data.paths.shape} differ"
-        )
-    return data
+    arrays = array_files.read(path, _EXPECTED, content="moving-ball videos", most_bytes=MOST_BYTES)
+    return Videos(
+        arrays["times"].astype(np.float32), arrays["frames"].astype(np.float32), arrays["paths"].astype(np.float64)
+    )
 
 
 def _main(_: list[str]) -> None:
@@ -142,7 +151,7 @@ def _main(_: list[str]) -> None:
     data = videos(options.num_videos, options.num_frames, options.length_scale, options.seed)
     try:
         save(options.output, data)
-    except OSError as error:
+    except (ValueError, OSError) as error:
         raise SystemExit(f"cannot write {options.output}: {error}") from error
     print(f"{options.output}: {options.num_videos} videos of {options.num_frames} frames")
 

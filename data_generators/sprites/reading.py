@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_generators.sprites.description import SPLITS, Shard, read_description
-from data_generators.sprites.records import parse, pipeline_options, read_records
+from data_generators.sprites.records import most_bytes, parse, pipeline_options, read_records
 from data_generators.sprites.sheets import SpriteError
 
 SHUFFLE_BUFFER = 160  # characters; 100 MB with 50 poses each
@@ -67,7 +67,7 @@ def _checked_split(split: str) -> str:
 
 
 def open_set(folder: str | os.PathLike) -> SpriteSet:
-    """Open a data set written by `write`, checking its description and file sizes; `verify` reads all records.
+    """Open a data set written by `write`, checking its description and the files' sizes; `verify` reads all records.
 
     Raises:
         SpriteError: naming the file that is missing, unreadable or of another size than written.
@@ -80,7 +80,17 @@ def open_set(folder: str | os.PathLike) -> SpriteSet:
             if size != shard.bytes:
                 found = "is missing" if size is None else f"has {size} bytes, {shard.bytes} were written"
                 raise SpriteError(f"{path} {found}; copy it or write the data set again")
+            unpacked, most = _unpacked_bytes(path), most_bytes(shard.records, shard.frames)
+            if unpacked > most:
+                raise SpriteError(f"{path} unpacks to {unpacked} bytes, at most {most} are possible; write it again")
     return data
+
+
+def _unpacked_bytes(path: str) -> int:
+    """The size, modulo 2^32, of what a gzip file holds, which its last four bytes tell."""
+    with open(path, "rb") as file:
+        file.seek(max(0, os.path.getsize(path) - 4))
+        return int.from_bytes(file.read(4), "little")
 
 
 def scaled(frames: np.ndarray | tf.Tensor) -> tf.Tensor:

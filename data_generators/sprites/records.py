@@ -10,6 +10,13 @@ from data_generators.sprites.sheets import NUM_POSES, SHAPE
 
 INVALID_RECORD = "has a record with an unknown character, a pose out of range, or poses and frames that do not match"
 
+_RECORD_BYTES = 256  # more than a record has besides its frames and poses
+
+
+def most_bytes(records: int, frames: int) -> int:
+    """The largest size, unpacked, that this many records with this many frames in all can have."""
+    return records * _RECORD_BYTES + frames * (int(np.prod(SHAPE)) + 1)  # a pose takes one byte
+
 
 class Parsed(NamedTuple):
     """The contents of some records, with their frames concatenated."""

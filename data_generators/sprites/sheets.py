@@ -1,10 +1,13 @@
 """Characters composed from the sheets of the Liberated Pixel Cup; attributes and poses of all sprites."""
 
 import os
+import struct
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+
+from data_generators.messages import one_line
 
 SIZE = 64
 SHAPE = (SIZE, SIZE, 3)
@@ -17,6 +20,8 @@ CHOICES = 6  # styles of every part
 PARTS = ("body", "bottomwear", "topwear", "hair")  # in drawing order; the styles are the base-6 digits of the number
 NUM_CHARACTERS = CHOICES ** len(PARTS)
 _SHOES = 1  # the style that all characters wear
+_MOST_BYTES = 2**24  # of the file of a sheet; its pixels have 4.5 MB
+_PNG_START = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"  # followed by width and height
 _GRID = (21, 13)  # rows and columns of cells in a sheet
 _ROWS = ((10, 9, 11), (2, 1, 3), (14, 13, 15))  # by action and direction
 _COLUMNS = ((8, 1, 2, 3, 4, 5, 6, 7), (0, 1, 2, 3, 4, 5, 4, 6), (0, 1, 2, 3, 4, 5, 4, 0))  # by action and frame
@@ -82,13 +87,22 @@ def _read_layer(path: str) -> _Layer:
         raise SpriteError(
             f"{path} is missing: sheets are {parts} and {PARTS[-1]} 0 to {CHOICES - 1}, and shoes {_SHOES}"
         )
+    height, width = (cells * SIZE for cells in _GRID)
+    try:
+        with open(path, "rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise SpriteError(f"{path} cannot be read: {one_line(error)}") from error
+    if not content.startswith(_PNG_START) or len(content) < 24 or len(content) > _MOST_BYTES:
+        raise SpriteError(f"{path} is not a readable PNG image; fetch it again")
+    announced = struct.unpack_from(">2I", content, len(_PNG_START))
+    if announced != (width, height):  # before it is decoded, because a small file may unpack to gigabytes
+        found = f"{announced[0]} x {announced[1]} pixels"
+        raise SpriteError(f"{path} is {found}, a sheet is {width} x {height}; fetch it again")
     try:  # TensorFlow's decoder converts palettes with transparency to RGBA, and TensorFlow is required anyway
-        sheet = tf.io.decode_png(tf.io.read_file(path), channels=4).numpy()
+        sheet = tf.io.decode_png(content, channels=4).numpy()
     except tf.errors.OpError as error:
         raise SpriteError(f"{path} is not a readable PNG image; fetch it again") from error
-    height, width = (cells * SIZE for cells in _GRID)
-    if sheet.shape != (height, width, 4):
-        raise SpriteError(f"{path} is {sheet.shape[1]} x {sheet.shape[0]} pixels, a sheet is {width} x {height}")
     cells = sheet.reshape(_GRID[0], SIZE, _GRID[1], SIZE, 4).swapaxes(1, 2)
     used = cells[np.asarray(_ROWS)[:, :, None], np.asarray(_COLUMNS)[:, None, :]].reshape(-1, 4).astype(np.uint32)
     places = np.flatnonzero(used[:, 3])

@@ -1,7 +1,6 @@
 """Writing SPRITES: the split into training and test characters, and TFRecord files (shards) of whole characters."""
 
 import os
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,12 +8,18 @@ import numpy as np
 import tensorflow as tf
 
 from data_generators.messages import one_line
-from data_generators.sprites.description import DESCRIPTION_FILE, SPLITS, Shard, is_written, write_description
+from data_generators.sprites.description import (
+    DESCRIPTION_FILE,
+    MAX_CHARACTER,
+    SHARD_NAME,
+    SPLITS,
+    Shard,
+    is_written,
+    write_description,
+)
 from data_generators.sprites.reading import SpriteSet, open_set
 from data_generators.sprites.records import serialize
 from data_generators.sprites.sheets import NUM_CHARACTERS, NUM_POSES, SHAPE, SpriteError
-
-_SHARD_NAME = re.compile(r"(train|test)-\d{5,}-of-\d{5,}\.tfrecord")
 
 Frames = Callable[[int], np.ndarray]
 """A function from the number of a character to all its poses, (72, 64, 64, 3), uint8."""
@@ -101,8 +106,12 @@ def write(
 
 def _check_arguments(characters: dict[str, list[int]], poses: int, per_shard: int, seed: int) -> None:
     everyone = characters["train"] + characters["test"]
-    if not all(characters.values()) or len(set(everyone)) < len(everyone) or min(everyone) < 0:
-        raise SpriteError("train_characters and test_characters must be distinct numbers from 0, at least one each")
+    in_range = all(0 <= character <= MAX_CHARACTER for character in everyone)
+    if not all(characters.values()) or len(set(everyone)) < len(everyone) or not in_range:
+        raise SpriteError(
+            "train_characters and test_characters must be distinct numbers from 0, at least one each, "
+            f"and at most {MAX_CHARACTER}"
+        )
     if not 1 <= poses <= NUM_POSES:
         raise SpriteError(f"poses_per_character must be from 1 to {NUM_POSES}, got {poses}")
     if per_shard < 1 or seed < 0:
@@ -118,7 +127,7 @@ def _prepare_folder(folder: str | os.PathLike, overwrite: bool) -> None:
             )
         os.remove(os.path.join(folder, DESCRIPTION_FILE))  # first, so that a partly removed set is not taken for one
     os.makedirs(folder, exist_ok=True)
-    for name in filter(_SHARD_NAME.fullmatch, os.listdir(folder)):
+    for name in filter(SHARD_NAME.fullmatch, os.listdir(folder)):
         os.remove(os.path.join(folder, name))
 
 

@@ -15,7 +15,7 @@ def load_data(settings: Settings) -> RotatedMNIST:
         ValueError: for settings or files that cannot work.
     """
     if settings.data is not None:
-        return _first_scores(rotated_mnist.load(settings.data), settings.num_scores)
+        return _first_scores(settings.data, settings.num_scores)
     images, labels = rotated_mnist.load_digits(settings.mnist_path)
     return rotated_mnist.rotated(
         images,
@@ -29,11 +29,12 @@ def load_data(settings: Settings) -> RotatedMNIST:
     )
 
 
-def _first_scores(digits: RotatedMNIST, num_scores: int) -> RotatedMNIST:
-    """The same data in single precision, with the first principal component scores only."""
+def _first_scores(path: str, num_scores: int) -> RotatedMNIST:
+    """The data of a file in single precision, with the first principal component scores only."""
+    digits = rotated_mnist.load(path)
     available = digits.pca.shape[1]
     if num_scores > available:
-        raise ValueError(f"the file of --data holds {available} scores per object, not --num_scores={num_scores}")
+        raise ValueError(f"{path} holds {available} scores per object, not --num_scores={num_scores}")
     train, evaluation, test = (
         Split(split.images.astype(np.float32), split.aux[:, : 2 + num_scores])
         for split in (digits.train, digits.eval, digits.test)

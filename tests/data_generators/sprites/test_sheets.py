@@ -3,6 +3,7 @@
 import os
 import pathlib
 import shutil
+import struct
 
 import numpy as np
 import pytest
@@ -91,6 +92,11 @@ def test_poses_are_numbered_as_published():
         ("missing", r"hair/3.png is missing: sheets are body, bottomwear, topwear and hair 0 to 5, and shoes 1"),
         ("text", "hair/3.png is not a readable PNG image"),
         ("cut", "hair/3.png is not a readable PNG image"),
+        ("photo", "hair/3.png is not a readable PNG image"),
+        ("short", "hair/3.png is not a readable PNG image"),
+        ("long", "hair/3.png is not a readable PNG image"),
+        ("folder", "hair/3.png is missing"),
+        ("bomb", "hair/3.png is 30000 x 30000 pixels, a sheet is 832 x 1344; fetch it again"),
         ("size", "hair/3.png is 832 x 64 pixels, a sheet is 832 x 1344"),
     ],
 )
@@ -100,10 +106,20 @@ def test_sheets_that_cannot_be_used_are_named(sheets, tmp_path, change, message)
     path = folder / "hair" / "3.png"
     content = path.read_bytes()
     path.unlink()
-    if change == "size":
-        Image.new("RGBA", (832, 64)).save(path)
+    if change == "folder":
+        path.mkdir()
+    elif change in ("size", "photo"):
+        image = Image.new("RGB", (832, 64) if change == "size" else (832, 1344))
+        image.save(path, "PNG" if change == "size" else "JPEG")
     elif change != "missing":
-        path.write_bytes(b"not a picture" if change == "text" else content[: len(content) // 2])
+        damaged = {
+            "text": b"not a picture",
+            "cut": content[: len(content) // 2],
+            "short": content[:20],
+            "long": content + bytes(2**24),
+            "bomb": content[:16] + struct.pack(">2I", 30_000, 30_000) + content[24:],
+        }
+        path.write_bytes(damaged[change])
     with pytest.raises(data.SpriteError, match=message) as caught:
         data.SpriteSheets(folder)
     assert "\n" not in str(caught.value)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 
 import numpy as np
 import pytest
@@ -54,6 +55,27 @@ def test_records_that_are_no_whole_character_are_named(copied, name):
         list(data.batches(copied, "train", 4))
 
 
+def write_bomb(folder: pathlib.Path, announced: int) -> pathlib.Path:
+    """A first file of the test split with a record of 30 MB of zeros, whose last bytes tell another size."""
+    path = rewrite(folder, "test", [bytes(30_000_000)])
+    path.write_bytes(path.read_bytes()[:-4] + announced.to_bytes(4, "little"))
+    return path
+
+
+def test_a_file_that_unpacks_to_more_than_its_records_is_not_opened(copied):
+    path = write_bomb(copied, 30_000_016)
+    with pytest.raises(data.SpriteError, match=f"{path} unpacks to 30000016 bytes, at most 2655") as caught:
+        data.open_set(copied)
+    assert "\n" not in str(caught.value)
+
+
+def test_verify_unpacks_no_record_that_is_too_long(copied):
+    path = write_bomb(copied, 100)
+    message = "is truncated or damaged, it has a record of 30000000 bytes, at most 885064 are possible"
+    with pytest.raises(data.SpriteError, match=f"{path} {message}"):
+        data.verify(copied)
+
+
 @pytest.mark.parametrize(
     ("records", "message"),
     [
@@ -75,13 +97,30 @@ def test_an_epoch_that_lacks_a_record_is_an_error(copied):
         list(data.batches(copied, "train", 4))
 
 
+def shard(**changes):
+    """A change of the description of one shard."""
+    return lambda about: about["shards"]["test"][0].update(changes)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda about: about.pop("shards"), "sprites.json does not describe a data set of sprites: 'shards'"),
-        (lambda about: about["shards"]["test"].pop(), "sprites.json is inconsistent"),
-        (lambda about: about.update(image_shape=[32, 32, 3]), "is inconsistent or of another version"),
-        (lambda about: about["shards"]["test"][0].update(size=3), "does not describe a data set"),
+        (lambda about: about.pop("shards"), "it lacks an entry shards of type dict"),
+        (lambda about: about["shards"]["test"].pop(), "the shards of test do not hold as many records"),
+        (lambda about: about.update(image_shape=[32, 32, 3]), r"image_shape is not \[64, 64, 3\]"),
+        (lambda about: about["characters"].update(test=[8, 21, 4, 6, 1e308]), "not whole numbers from 0 to 16777216"),
+        (lambda about: about["characters"].update(test=[8, 21, 4, 6, True]), "not whole numbers from 0"),
+        (lambda about: about["characters"].update(test=[8, 21, 4, 6, 2**24 + 1]), "not whole numbers from 0"),
+        (lambda about: about["characters"].update(test=[8, 21, 4, 6, 20]), "a character or a file is listed twice"),
+        (lambda about: about["shards"].update(test=about["shards"]["train"][2:]), "is listed twice"),
+        (shard(size=3), "a shard is described by .*'size': 3"),
+        (shard(file=True), "it lacks an entry file of type str"),
+        (shard(file="../../test-00000-of-00002.tfrecord"), "a shard is described by .*'file': '../../test"),
+        (shard(file="test-00000-of-00002.tfrecord\x00"), "a shard is described by"),
+        (shard(bytes=1e308), "it lacks an entry bytes of type int"),
+        (shard(bytes=True), "a shard is described by .*'bytes': True"),
+        (shard(frames=3 * 72 + 1), "cannot have 3 records with 217 images"),
+        (shard(frames=-5), "cannot have 3 records with -5 images"),
     ],
 )
 def test_descriptions_that_do_not_fit_are_named(copied, change, message):
@@ -89,8 +128,31 @@ def test_descriptions_that_do_not_fit_are_named(copied, change, message):
     about = json.loads(path.read_text())
     change(about)
     path.write_text(json.dumps(about))
-    with pytest.raises(data.SpriteError, match=message):
-        data.open_set(copied)
-    path.write_text(path.read_text()[:-5])
-    with pytest.raises(data.SpriteError, match="sprites.json does not describe a data set of sprites"):
-        data.open_set(copied)
+    assert_names(path, message)
+
+
+UNREADABLE = {
+    "cut": b'{"image_shape": [64, 64, 3], "shards":',
+    "empty": b"",
+    "a list": b"[1, 2]",
+    "deep": b"[" * 100_000,
+    "bytes": b'{"image_shape": "\xff"}',
+    "a number of 5000 digits": b"1" * 5000,
+    "not finite": b"NaN",
+    "large": b" " * (2**24 + 1),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_descriptions_that_cannot_be_read_are_named(copied, name):
+    path = copied / "sprites.json"
+    path.write_bytes(UNREADABLE[name])
+    assert_names(path, "it has more than 16777216 bytes" if name == "large" else "")
+
+
+def assert_names(path: pathlib.Path, message: str) -> None:
+    """Assert that opening the data set raises one line with the file's name, the message and what to do."""
+    pattern = f"{path} does not describe a data set of sprites of this version: .*{message}.*; write the data set again"
+    with pytest.raises(data.SpriteError, match=pattern) as caught:
+        data.open_set(path.parent)
+    assert "\n" not in str(caught.value)
