@@ -2,6 +2,7 @@
 
 import glob
 import os
+import shutil
 import sys
 
 import keras
@@ -73,6 +74,13 @@ def test_numbers_added_by_an_evaluation_reach_later_callbacks(model, tmp_path):
     assert "weight_sum" in model.history.history
 
 
+def test_an_evaluation_comes_at_the_end_of_every_so_many_epochs(model):
+    found: list[bool] = []
+    seen = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: found.append("weight_sum" in logs))
+    train(model, 6, callbacks.Evaluation(weight_sum, every=3), seen)
+    assert found == [False, False, True] * 2
+
+
 def test_a_checkpoint_holds_the_state_of_training(model, tmp_path):
     path = str(tmp_path / "checkpoint.weights.h5")
     train(model, 1, callbacks.Checkpoint(path))
@@ -104,6 +112,24 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_last_one(model, tmp_path
         train(model, 1, callbacks.Checkpoint(path))
     with open(path, "rb") as file:
         assert file.read() == before
+
+
+def test_a_disk_without_room_for_weights_and_optimizer_is_named_before_anything_is_written(tmp_path, monkeypatch):
+    """Four megabytes of weights, and Adam's two moments of each."""
+    large = keras.Sequential([keras.layers.Input((1000,)), keras.layers.Dense(1000)])
+    large.compile("adam", loss="mse")
+    large.optimizer.build(large.trainable_variables)
+    path, checkpoint = tmp_path / "checkpoint.weights.h5", callbacks.Checkpoint(str(tmp_path / "checkpoint.weights.h5"))
+    checkpoint.set_model(large)
+    path.write_text("the last one")
+    usage = type(shutil.disk_usage(tmp_path))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**12, 10**12, int(11.5e6)))
+    with pytest.raises(OSError, match=r"no room for checkpoint\.weights\.h5"):
+        checkpoint.on_epoch_end(0)
+    assert path.read_text() == "the last one" and os.listdir(tmp_path) == ["checkpoint.weights.h5"]
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**12, 10**12, int(16e6)))
+    checkpoint.on_epoch_end(0)
+    assert 12e6 < path.stat().st_size < 14e6
 
 
 def picture(model) -> dict[str, Figure]:
