@@ -355,6 +355,25 @@ def test_an_exact_gp_knows_a_row_by_its_moments_up_to_a_hundredth(mean, variance
             prior.remove(held, asked)
 
 
+# Low rank.
+
+
+def low_rank_statistics(gram: list[float], count: float):
+    """Of one channel whose latents are zero, in features that are orthogonal."""
+    arrays = np.diag(gram), np.zeros((2, 1)), np.zeros(1), np.zeros((1, 2, 2)), np.zeros(1), np.array([count])
+    return priors.LowRankGP.statistics_type(*(tf.constant(array, tf.float64) for array in arrays))
+
+
+def test_a_low_rank_gp_forgets_all_it_was_given_and_refuses_what_is_more_than_rounding_below_zero():
+    """The limit is 1e-6 of 1 + tr V^T V = 1,000."""
+    prior, whole = priors.LowRankGP(kernel(), POINTS, 9), low_rank_statistics([999.0, 0.0], 5.0)
+    left = prior.remove(whole, low_rank_statistics([998.0, 0.9e-3], 5.0))
+    close(left.gram, np.diag([1.0, -0.9e-3]), atol=1e-12)
+    for stranger in (low_rank_statistics([0.0, 1.1e-3], 1.0), low_rank_statistics([0.0, 0.0], 6.0)):
+        with pytest.raises(DataError, match="cannot forget data that the posterior was not given"):
+            prior.remove(whole, stranger)
+
+
 # Standard normal.
 
 
@@ -483,6 +502,7 @@ def test_bad_arguments_are_named_in_one_line(make, message):
         (lambda: sparse(), (None, 8, 3), r"inducing points have 2 feature\(s\), but auxiliary data give 3"),
         (lambda: sparse(train_inducing_points=False), (None, 4, 2), "5 fixed inducing points are more than the 4"),
         (lambda: priors.ExactGP(Linear(columns=[2])), (None, 8, 2), "Linear selects feature column 2"),
+        (lambda: priors.LowRankGP(kernel(), POINTS, 9), (None, 2), r"need 2 view column\(s\) and object columns"),
     ],
 )
 def test_features_that_do_not_fit_are_named_in_one_line(make, shape, message):
