@@ -1,7 +1,6 @@
 """Run folders: what a resumed run is checked for, and what a command says of errors."""
 
 import errno
-import shutil
 
 import keras
 import numpy as np
@@ -71,20 +70,6 @@ def test_a_history_that_goes_with_the_checkpoint_passes(folder):
     with open(folder.history, "w") as file:
         file.write("step,mse,eval_mse\n4,0.5,\n8,0.4,0.3\n12,0.3,0.2\n")  # the last row is of after the checkpoint
     folder.check_history(8, ("mse",))
-
-
-def test_a_model_without_room_on_the_disk_leaves_the_last_one(folder, monkeypatch):
-    model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(3)])
-    model.compile("adam", loss="mse")
-    folder.save_model(model)
-    with open(folder.model, "rb") as file:
-        before = file.read()
-    usage = type(shutil.disk_usage(folder.path))
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**12, 10**12, 1000))
-    with pytest.raises(OSError, match=r"no room for model\.keras"):
-        folder.save_model(model)
-    with open(folder.model, "rb") as file:
-        assert file.read() == before
 
 
 def test_errors_of_files_name_them():
