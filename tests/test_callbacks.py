@@ -73,6 +73,13 @@ def test_numbers_added_by_an_evaluation_reach_later_callbacks(model, tmp_path):
     assert "weight_sum" in model.history.history
 
 
+def test_an_evaluation_comes_at_the_end_of_every_so_many_epochs(model):
+    found: list[bool] = []
+    seen = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: found.append("weight_sum" in logs))
+    train(model, 6, callbacks.Evaluation(weight_sum, every=3), seen)
+    assert found == [False, False, True] * 2
+
+
 def test_a_checkpoint_holds_the_state_of_training(model, tmp_path):
     path = str(tmp_path / "checkpoint.weights.h5")
     train(model, 1, callbacks.Checkpoint(path))

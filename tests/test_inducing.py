@@ -119,6 +119,11 @@ def test_greedy_variance_matches_explicit_conditional_variances():
     assert found.dtype == np.float64
 
 
+def test_greedy_variance_can_take_all_rows():
+    found = inducing.greedy_variance(SCORES, len(SCORES), SquaredExponential())
+    np.testing.assert_array_equal(np.unique(found, axis=0), np.unique(SCORES, axis=0))
+
+
 def test_greedy_variance_never_asks_for_the_whole_matrix():
     class Watched(SquaredExponential):
         def matrix(self, x, z):

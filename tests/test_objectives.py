@@ -87,6 +87,14 @@ def test_the_multiplier_stays_within_its_bounds():
         np.testing.assert_allclose(np.exp(objective.logs()["log_multiplier"]), expected, rtol=1e-5)
 
 
+def test_the_default_upper_bound_goes_before_a_lower_bound_above_it():
+    """K / (2 tolerance) = 8 / 20 = 0.4 is below the lower bound of 1."""
+    objective = GECO(10.0)
+    for mse in (50.0, 0.5):
+        np.testing.assert_allclose(objective(terms_of(mse), training=True), mse - 10 + np.array([4.99, 10.01]), 1e-5)
+        np.testing.assert_allclose(np.exp(objective.logs()["log_multiplier"]), 0.4, rtol=1e-5)
+
+
 def test_the_multiplier_and_the_average_are_weights_that_are_saved():
     assert len(GECO(0.02).non_trainable_weights) == 3
 

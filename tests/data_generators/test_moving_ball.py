@@ -28,6 +28,13 @@ def test_rendering_against_a_loop_over_pixels():
             np.testing.assert_array_equal(frames[video, time], frame_by_pixels(*paths[video, time]))
 
 
+def test_pixels_at_a_distance_of_three_are_outside():
+    """25 places of a lattice are closer than 3 to one of them, and four are at 3."""
+    frame = data.render(np.zeros(2)).numpy()
+    assert frame.sum() == 25
+    np.testing.assert_array_equal(frame[16, 11:22], [0, 0, 0, 1, 1, 1, 1, 1, 0, 0, 0])
+
+
 def test_coordinate_0_goes_down_the_rows_and_coordinate_1_along_the_columns():
     frame = data.render(np.array([1.0, -2.0])).numpy()
     assert (np.argwhere(frame).mean(axis=0) == pytest.approx([16 + 6.4, 16 - 12.8], abs=0.3)) and frame.sum() > 20

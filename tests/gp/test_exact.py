@@ -77,6 +77,12 @@ def test_the_prior_of_the_ordinary_vae_is_the_special_case_of_a_unit_kernel(prob
     close(variance, problem.s2 / (1.0 + problem.s2), rtol=1e-10)
 
 
+def test_a_variance_that_rounding_made_negative_is_zero():
+    q = exact.ExactPosterior(tf.constant([[[1.0]]], tf.float64), tf.constant([[0.0]], tf.float64))
+    k_nr, k_diagonal = tf.constant([[[1.0 + 1e-9, 0.5]]], tf.float64), tf.ones((1, 2), tf.float64)
+    close(exact.marginals(q, k_nr, k_diagonal)[1], [[0.0, 0.75]], rtol=1e-12)
+
+
 def test_variances_stay_non_negative_for_tiny_noise_on_repeated_inputs():
     ones = tf.ones((1, 6, 6), tf.float64)
     q = exact.posterior(ones, tf.ones((1, 6), tf.float64), tf.fill((1, 6), tf.constant(1e-9, tf.float64)))

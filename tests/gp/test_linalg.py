@@ -54,6 +54,18 @@ def test_the_log_determinant_is_that_of_the_matrix(matrix):
     close(linalg.log_determinant(factor), np.linalg.slogdet(matrix)[1], rtol=1e-11)
 
 
+def test_a_root_gives_a_covariance_back(matrix):
+    root = linalg.semidefinite_root(tf.constant(matrix)).numpy()
+    close(root @ np.swapaxes(root, -1, -2), matrix, atol=2e-6 * np.max(matrix))
+
+
+def test_a_root_of_what_rounding_made_indefinite_leaves_the_negative_part_out():
+    vectors = np.linalg.qr(np.random.default_rng(5).normal(size=(3, 3)))[0]
+    indefinite, positive = (vectors @ np.diag(values) @ vectors.T for values in ([4.0, 1.0, -1e-3], [4.0, 1.0, 0.0]))
+    root = linalg.semidefinite_root(tf.constant([indefinite])).numpy()[0]
+    close(root @ root.T, positive, atol=2e-5)
+
+
 @pytest.mark.parametrize("axis", [-1, -2, (-2, -1)])
 def test_sum_of_squares_runs_along_the_axis(matrix, axis):
     close(linalg.sum_of_squares(tf.constant(matrix), axis), np.sum(matrix**2, axis=axis), rtol=1e-14)

@@ -119,6 +119,14 @@ def test_predictions_agree(problem):
     assert np.all(variance.numpy() > 0.0)
 
 
+def test_unexplained_variance_that_rounding_made_negative_counts_as_zero():
+    """One feature, alpha = 0.1 and C = 4: (k - v^2) + 0.1 v^2 / 4, the first term not below zero."""
+    one = tf.ones((1, 1), tf.float64)
+    q = low_rank.LowRankPosterior(2.0 * one, one, tf.zeros((1, 1, 1), tf.float64), tf.constant(0.1, tf.float64))
+    _, variance = low_rank.marginals(q, tf.constant([[1.0 + 1e-4], [0.5]], tf.float64), tf.ones(2, tf.float64))
+    np.testing.assert_allclose(variance[:, 0], [0.025 * 1.0001**2, 0.75 + 0.025 * 0.25], rtol=1e-12)
+
+
 # Gradients.
 
 

@@ -45,6 +45,13 @@ def test_marginals_and_covariance_are_those_of_eq_3(problem, q, channel):
     close(covariance[channel], oracles.sparse_covariance(problem.kmm, problem.kmr, problem.krr, a), atol=1e-10)
 
 
+def test_unexplained_variance_that_rounding_made_negative_counts_as_zero():
+    q = whitened.WhitenedPosterior(tf.constant([[0.0]], tf.float64), tf.constant([[[0.01]]], tf.float64))
+    v, k_diagonal = tf.constant([[[1.0 + 1e-4, 0.5]]], tf.float64), tf.ones((1, 2), tf.float64)
+    # (1 - v^2) + (0.01 v)^2, the first term not below zero
+    close(whitened.marginals(q, v, k_diagonal)[1], [[1e-4 * 1.0001**2, 0.75 + 1e-4 * 0.25]], rtol=1e-12)
+
+
 @pytest.mark.parametrize("channel", CHANNELS)
 def test_kl_is_that_of_the_inducing_values(problem, q, channel):
     close(whitened.kl(q)[channel], oracles.kl(problem.kmm, *oracle_moments(problem, q, channel)), rtol=1e-9)

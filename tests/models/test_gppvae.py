@@ -66,6 +66,18 @@ def test_the_divergence_and_its_gradients_over_batches_are_those_of_the_exact_pr
         close(got, tf.convert_to_tensor(wanted))
 
 
+def test_all_rows_count_in_the_divergence_however_many_are_encoded_at_once():
+    """1,100 rows take two chunks; outside of training the batch counts as the whole data set."""
+    rows = np.random.default_rng(1).integers(N, size=1100)
+    aux, values = AUX[rows], VALUES[rows] + np.random.default_rng(2).normal(size=(1100, PIXELS)).astype(np.float32)
+    model = make(num_data=len(rows))
+    model.set_training_data(aux, values)
+    whole = model.elbo_terms(tf.constant(aux), tf.constant(values)).kl
+    for part in (slice(0, 5), slice(1020, 1030)):
+        kl = model.elbo_terms(tf.constant(aux[part]), tf.constant(values[part]), training=True).kl
+        np.testing.assert_allclose(kl, whole[part], rtol=1e-5)
+
+
 def test_predictions_are_those_of_the_exact_gp_over_uncertain_latents():
     model = make()
     model.condition(AUX, VALUES, batch_size=4)
@@ -97,6 +109,11 @@ def test_statistics_add_up_and_are_removed():
     np.testing.assert_allclose(model.predict_latent(AUX).mean, part, rtol=1e-8)
     with pytest.raises(svgp.DataError, match="cannot forget"):
         model.forget(AUX, VALUES)
+    model.forget(AUX[:9], VALUES[:9])  # no data are left, and the prior answers
+    moments, features = model.predict_latent(AUX), model.features(AUX).numpy()
+    np.testing.assert_allclose(moments.mean, 0.0, atol=1e-6)
+    prior_variance = 0.8**2 * np.sum(np.square(features[:, 1:]), axis=1)  # k(w, w) <o, o>
+    np.testing.assert_allclose(moments.variance, np.stack([prior_variance] * LATENTS, axis=1), rtol=1e-6)
 
 
 @pytest.mark.parametrize("cls", [svgp.GPPVAE, OriginalGPPVAE])

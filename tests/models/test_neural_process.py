@@ -57,6 +57,18 @@ def test_the_split_covers_a_series_and_keeps_two_points_on_each_side():
     assert len(set(sizes)) > 2
 
 
+def test_the_size_of_the_context_is_normal_and_its_points_are_any():
+    """Of 100 points N(50, 25), which is hardly ever cut off at 2 and 98."""
+    model, sizes, held = make(), [], np.zeros(100)
+    for _ in range(150):
+        context, _ = model.split(tf.constant(1), tf.constant(100))
+        sizes.append(context.shape[1])
+        held[context.numpy()[0]] += 1
+    assert np.mean(sizes) == pytest.approx(50.0, abs=4 * 5 / np.sqrt(150))
+    assert np.std(sizes) == pytest.approx(5.0, rel=0.2)
+    assert 38 < held.min() and held.max() < 112  # half of 150, give or take six standard deviations
+
+
 def test_it_trains_and_evaluates_as_a_gpvae():
     model, exact = make(), small_models.make("gpvae")
     model.compile("adam")

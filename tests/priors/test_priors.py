@@ -228,6 +228,42 @@ def test_a_sparse_gp_that_forgets_all_but_rounding_is_near_its_prior():
         prior.remove(gone, prior.statistics(of(FEATURES + 0.5, MEAN, precise)))
 
 
+def diagonal_statistics(precision: list[float], information: list[float]):
+    """Of one channel, in directions that are the axes."""
+    arrays = np.diag(precision)[np.newaxis], np.array(information)[np.newaxis]
+    return priors.SparseGP.statistics_type(*(tf.constant(array, tf.float64) for array in arrays))
+
+
+@pytest.mark.parametrize(
+    ("left", "expected"),
+    [
+        (6.0, (6.0, 0.5)),  # 1 + 6 is above 100 rounding errors 2^-24 of 1e6, which is 5.96
+        (4.5, (0.0, 0.0)),  # 1 + 4.5 is not
+        (-0.9, (0.0, 0.0)),  # a rounding error below zero
+    ],
+)
+def test_a_sparse_gp_keeps_of_a_direction_what_rounding_cannot_have_made(left, expected):
+    whole = diagonal_statistics([1e6, 3.0], [7.0, 2.0])
+    gone = diagonal_statistics([1e6 - left, 1.0], [6.5, 0.5])
+    precision, information = sparse().remove(whole, gone)
+    close(precision, [np.diag([expected[0], 2.0])], rtol=1e-9, atol=1e-12)
+    close(information, [[expected[1], 1.5]], rtol=1e-9, atol=1e-12)
+
+
+def test_a_sparse_gp_forgets_nothing_of_a_direction_that_is_a_little_negative_for_want_of_data():
+    left = sparse().remove(diagonal_statistics([0.0, 3.0], [0.0, 2.0]), diagonal_statistics([1e-7, 0.0], [1e-3, 0.0]))
+    close(left.data_precision, [np.diag([0.0, 3.0])], atol=1e-12)
+    close(left.precision_mean, [[0.0, 2.0]], atol=1e-12)
+
+
+def test_a_sparse_gp_refuses_what_is_more_than_rounding_below_zero():
+    """The limit is 1e-6 of 1 + tr S = 1,000."""
+    whole = diagonal_statistics([0.0, 999.0], [0.0, 0.0])
+    sparse().remove(whole, diagonal_statistics([0.9e-3, 0.0], [0.0, 0.0]))
+    with pytest.raises(DataError, match="cannot forget data that the posterior was not given"):
+        sparse().remove(whole, diagonal_statistics([1.1e-3, 0.0], [0.0, 0.0]))
+
+
 # Exact GP.
 
 
@@ -298,6 +334,44 @@ def test_exact_gp_forgets_the_row_that_is_meant_among_equal_inputs_and_refuses_s
     for message, data in strangers.items():
         with pytest.raises(DataError, match=f"cannot forget the datum with features .*: .*{message}"):
             prior.remove(statistics, prior.statistics(data))
+
+
+@pytest.mark.parametrize(
+    ("mean", "variance", "known"),
+    [
+        (2.0 + 0.9 * 0.007, 0.25, True),  # 1e-2 standard deviations 0.5, and 1e-3 of 2
+        (2.0 - 1.1 * 0.007, 0.25, False),
+        (2.0, 0.25 * np.exp(0.009), True),
+        (2.0, 0.25 * np.exp(-0.011), False),
+    ],
+)
+def test_an_exact_gp_knows_a_row_by_its_moments_up_to_a_hundredth(mean, variance, known):
+    prior = priors.ExactGP(SquaredExponential(), num_data=2)
+    asked, held = of([[0.0]], [[2.0]], [[0.25]]), of([[0.0], [1.0]], [[mean], [5.0]], [[variance], [1.0]])
+    if known:
+        close(prior.remove(held, asked).mean, [[5.0]])
+    else:
+        with pytest.raises(DataError, match="what was observed there differs"):
+            prior.remove(held, asked)
+
+
+# Low rank.
+
+
+def low_rank_statistics(gram: list[float], count: float):
+    """Of one channel whose latents are zero, in features that are orthogonal."""
+    arrays = np.diag(gram), np.zeros((2, 1)), np.zeros(1), np.zeros((1, 2, 2)), np.zeros(1), np.array([count])
+    return priors.LowRankGP.statistics_type(*(tf.constant(array, tf.float64) for array in arrays))
+
+
+def test_a_low_rank_gp_forgets_all_it_was_given_and_refuses_what_is_more_than_rounding_below_zero():
+    """The limit is 1e-6 of 1 + tr V^T V = 1,000."""
+    prior, whole = priors.LowRankGP(kernel(), POINTS, 9), low_rank_statistics([999.0, 0.0], 5.0)
+    left = prior.remove(whole, low_rank_statistics([998.0, 0.9e-3], 5.0))
+    close(left.gram, np.diag([1.0, -0.9e-3]), atol=1e-12)
+    for stranger in (low_rank_statistics([0.0, 1.1e-3], 1.0), low_rank_statistics([0.0, 0.0], 6.0)):
+        with pytest.raises(DataError, match="cannot forget data that the posterior was not given"):
+            prior.remove(whole, stranger)
 
 
 # Standard normal.
@@ -428,6 +502,7 @@ def test_bad_arguments_are_named_in_one_line(make, message):
         (lambda: sparse(), (None, 8, 3), r"inducing points have 2 feature\(s\), but auxiliary data give 3"),
         (lambda: sparse(train_inducing_points=False), (None, 4, 2), "5 fixed inducing points are more than the 4"),
         (lambda: priors.ExactGP(Linear(columns=[2])), (None, 8, 2), "Linear selects feature column 2"),
+        (lambda: priors.LowRankGP(kernel(), POINTS, 9), (None, 2), r"need 2 view column\(s\) and object columns"),
     ],
 )
 def test_features_that_do_not_fit_are_named_in_one_line(make, shape, message):
@@ -441,6 +516,7 @@ def test_features_that_do_not_fit_are_named_in_one_line(make, shape, message):
     ("make", "shape"),
     [
         (lambda: sparse(), (None, 4, 2)),  # trained points may end outside a series
+        (lambda: sparse(train_inducing_points=False), (None, 5, 2)),
         (lambda: sparse(train_inducing_points=False), (None, None, 2)),
         (lambda: sparse(train_inducing_points=False, num_data=NUM_DATA), (4, 2)),
         (lambda: sparse(), (None, 8, None)),
@@ -449,6 +525,7 @@ def test_features_that_do_not_fit_are_named_in_one_line(make, shape, message):
 )
 def test_features_that_fit_or_are_unknown_pass(make, shape):
     make().validate_features(shape)
+    make().validate_training(shape)
 
 
 @pytest.mark.parametrize("method", ["__call__", "statistics", "remove", "posterior"])

@@ -66,6 +66,10 @@ def test_settings_that_cannot_work_are_named(change, message):
     assert str(caught.value) == message
 
 
+def test_fixed_inducing_points_may_be_as_many_as_the_frames():
+    Settings(num_inducing=30).check()
+
+
 def test_more_inducing_points_than_frames_are_allowed_if_they_move_or_are_not_used():
     Settings(num_inducing=31, train_inducing=True).check()
     Settings(num_inducing=31, model="gpvae").check()

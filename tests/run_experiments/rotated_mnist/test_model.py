@@ -31,6 +31,15 @@ def test_inducing_points_start_where_they_are_asked_to(start, m):
     assert len(np.unique(points, axis=0)) == m
 
 
+def test_there_may_be_as_many_inducing_points_as_images_and_no_more():
+    digits = load_data(DIGITS)
+    count = len(digits.train.images)
+    settings = dataclasses.replace(DIGITS, inducing_start="kde", num_inducing=count)
+    assert build_model(settings, digits).prior.inducing_points.shape == (count, 9)
+    with pytest.raises(ValueError, match=f"{count + 1} inducing points are more than the {count} data points"):
+        build_model(dataclasses.replace(settings, num_inducing=count + 1), digits)
+
+
 def test_the_learning_rate_does_not_rise_unless_told_to():
     assert Settings.of("cvae", learning_rate=1e-4).final_learning_rate == 1e-4
     assert Settings.of("cvae", learning_rate=1e-2).final_learning_rate == 1e-3
