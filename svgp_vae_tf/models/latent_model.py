@@ -181,7 +181,7 @@ class LatentModel(keras.Model):
 
     def before_training(self, x: Any, y: Any) -> None:
         """Called by `fit` with checked data; models that need all data at each step keep them here."""
-        if inputs.checks.is_array_like(x):
+        if inputs.is_array_like(x):
             self.prior.validate_training(self.inputs_gate.feature_shape(x))
 
     def evaluate(self, x: Any = None, y: Any = None, **kwargs) -> Any:
