@@ -48,9 +48,11 @@ def non_negative_number(name: str, value: Any) -> float:
 def whole_number(name: str, value: Any, least: int | None = 1) -> int:
     """A whole number of at least ``least``, if that is given."""
     found = _scalar(value)
-    if found is None or not math.isfinite(found) or found != int(found) or (least is not None and found < least):
+    if found is None or not math.isfinite(found) or found != int(found):
         bound = "" if least is None else f" of at least {least}"
         raise ValueError(f"{name} must be a whole number{bound}, got {shown(value)}")
+    if least is not None and found < least:
+        raise ValueError(f"{name} must be at least {least}, got {shown(value)}")
     return int(found)
 
 
@@ -83,7 +85,7 @@ def finite_array(name: str, values: Any) -> np.ndarray:
 
 def positive_array(name: str, values: Any) -> np.ndarray:
     """An array of positive, finite numbers, float64."""
-    found = as_array(name, values)
+    found = np.array(None) if values is None else as_array(name, values)
     if found.dtype.kind not in "fiu" or not (np.isfinite(found).all() and (found > 0).all()):
         raise ValueError(f"{name} must be positive and finite, got {shown(values)}")
     return found.astype(np.float64)

@@ -64,7 +64,12 @@ def _refuse_other_kinds(name: str, value: Any) -> None:
 def _of_objects(name: str, array: np.ndarray) -> np.ndarray:
     """An array of Python objects as floats, if they are numbers."""
     _refuse_missing(name, np.reshape([_is_missing(one) for one in array.flat], array.shape).astype(bool))
-    return array.astype(np.float64) if all(isinstance(one, numbers.Real | np.bool_) for one in array.flat) else array
+    if not all(isinstance(one, numbers.Real | np.bool_) for one in array.flat):
+        return array
+    try:
+        return array.astype(np.float64)
+    except OverflowError as error:
+        raise DataError(f"{name} holds a number that is too large for double precision") from error
 
 
 def _is_missing(value: Any) -> bool:

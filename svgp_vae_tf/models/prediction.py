@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from svgp_vae_tf.arguments import random_seed, whole_number
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.models import replicas
 from svgp_vae_tf.models.inputs import chunk_size
@@ -163,8 +164,7 @@ def sample(model: Any, aux: Any, num_samples: int = 1, joint: bool = True, seed:
 
 def _draws(model: Any, aux: Any, num_samples: int, joint: bool, seed: int | None) -> tuple[tf.Tensor, tf.Tensor]:
     """Draws of the latents at new inputs, and the features there."""
-    if num_samples < 1:
-        raise ValueError(f"num_samples must be at least 1, got {num_samples}")
+    num_samples, seed = whole_number("num_samples", num_samples), random_seed("seed", seed)
     aux, _ = new_inputs(model, aux)
     features = model.features(aux)
     generator = model.sampler.generator if seed is None else keras.random.SeedGenerator(seed)
