@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from svgp_vae_tf.arguments import finite_array, instance_of, non_negative_number, random_seed, whole_number
 from svgp_vae_tf.kernels import Kernel
 
 _BLOCK = 2**22  # number of distances in memory at a time
@@ -36,8 +37,7 @@ def k_means(features: np.ndarray, m: int, seed: int = 0) -> np.ndarray:
     >>> sorted(k_means(np.array([[0.0], [1.0], [10.0], [11.0]]), 2).tolist())
     [[0.5], [10.5]]
     """
-    features = _as_table(features, "features")
-    _check_count(m)
+    features, m = _as_table(features, "features"), _checked_count(m)
     distinct = np.unique(features, axis=0)
     if m > len(distinct):
         raise ValueError(f"{m} inducing points were requested, but the features have {len(distinct)} distinct row(s)")
@@ -45,7 +45,7 @@ def k_means(features: np.ndarray, m: int, seed: int = 0) -> np.ndarray:
         return distinct
     scale = np.where(np.ptp(features, axis=0) > 0, features.std(axis=0), 1.0)
     scaled = (features - features.mean(axis=0)) / scale
-    centres = _spread_rows(scaled, m, np.random.default_rng(seed))
+    centres = _spread_rows(scaled, m, np.random.default_rng(random_seed("seed", seed)))
     labels = _nonempty_labels(scaled, centres)
     for _ in range(300):
         previous, labels = labels, _nonempty_labels(scaled, _means(scaled, labels, m))
@@ -111,14 +111,11 @@ def grid(low: float | Sequence[float], high: float | Sequence[float], counts: in
     Raises:
         ValueError: if the lengths differ, a count is below 1, or an axis with several points has no length.
     """
-    starts, ends = np.atleast_1d(np.asarray(low, np.float64)), np.atleast_1d(np.asarray(high, np.float64))
-    numbers = np.atleast_1d(np.asarray(counts))
+    starts, ends = np.atleast_1d(finite_array("low", low)), np.atleast_1d(finite_array("high", high))
+    numbers = np.atleast_1d(finite_array("counts", counts))
     if starts.ndim != 1 or len(starts) == 0 or not starts.shape == ends.shape == numbers.shape:
         raise ValueError(f"low, high and counts need one shape (D,), got {starts.shape}, {ends.shape}, {numbers.shape}")
-    for count in numbers:
-        _check_count(count)
-    if not (np.isfinite(starts).all() and np.isfinite(ends).all()):
-        raise ValueError(f"low and high must be finite, got {low} and {high}")
+    numbers = np.array([_checked_count(count) for count in numbers])
     if ((starts > ends) | ((starts == ends) & (numbers > 1))).any():
         raise ValueError(f"low must be below high on each axis, got {low} and {high}")
     axes = [
@@ -149,13 +146,11 @@ def greedy_variance(features: np.ndarray, m: int, kernel: Kernel, threshold: flo
     Raises:
         ValueError: if m exceeds n, or if fewer than m points leave no variance, as with a kernel of lower rank.
     """
-    features = _as_table(features, "features")
-    _check_count(m)
+    features, m = _as_table(features, "features"), _checked_count(m)
     if m > len(features):
         raise ValueError(f"{m} inducing points were requested, but the features have {len(features)} row(s)")
-    if not threshold >= 0:
-        raise ValueError(f"threshold must be at least 0, got {threshold}")
-    variances = np.array(kernel.diagonal(features))
+    threshold = non_negative_number("threshold", threshold)
+    variances = np.array(instance_of("kernel", kernel, Kernel).diagonal(features))
     if variances.shape != (len(features),):
         raise ValueError(f"the kernel must have one set of parameters, but its variances have shape {variances.shape}")
     if not np.isfinite(variances).all():
@@ -173,15 +168,12 @@ def greedy_variance(features: np.ndarray, m: int, kernel: Kernel, threshold: flo
     return features[selected]
 
 
-def _check_count(m: int) -> None:
-    if not m >= 1:
-        raise ValueError(f"the number of inducing points must be at least 1, got {m}")
-    if m != int(m):
-        raise ValueError(f"the number of inducing points must be whole, got {m}")
+def _checked_count(m: int) -> int:
+    return whole_number("the number of inducing points", m)
 
 
 def _as_table(values: np.ndarray, name: str) -> np.ndarray:
-    values = np.asarray(values, np.float64)
-    if values.ndim != 2 or values.size == 0 or not np.isfinite(values).all():
-        raise ValueError(f"{name} need shape (n, D) with finite values, got {values.shape}")
+    values = finite_array(name, values)
+    if values.ndim != 2 or values.size == 0:
+        raise ValueError(f"{name} need shape (n, D), got {values.shape}")
     return values

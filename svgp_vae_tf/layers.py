@@ -6,6 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from svgp_vae_tf.arguments import one_of, whole_number
+
 # Linear maps from the 3x3 taps of a convolution at high resolution to the taps of an equivalent operation at low
 # resolution, see `UpsampledConv2D`: first for one axis, then for both. A matrix product replaces a dozen operations.
 _TRANSPOSED = np.array([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]])  # (4, 3)
@@ -45,9 +47,8 @@ class UpsampledConv2D(keras.layers.Layer):
 
     def __init__(self, filters: int, activation: Any = None, padding: str = "same", **kwargs) -> None:
         super().__init__(**kwargs)
-        if padding not in ("same", "valid"):
-            raise ValueError(f"padding must be same or valid, got {padding!r}")
-        self.filters, self.padding = filters, padding
+        self.filters = whole_number("filters", filters)
+        self.padding = one_of("padding", padding, ("same", "valid"))
         self.activation = keras.activations.get(activation)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from svgp_vae_tf.arguments import positive_number, true_or_false
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.gp import linalg
 
@@ -109,12 +110,13 @@ class Gaussian(Likelihood):
 
     def __init__(self, stddev: float = 1.0, train_stddev: bool = False, **kwargs) -> None:
         super().__init__(**kwargs)
-        if not 0.0 < stddev < math.inf:
-            raise ValueError(f"stddev must be positive and finite, got {stddev}")
-        self.initial_stddev = float(stddev)
-        self.train_stddev = train_stddev
+        self.initial_stddev = positive_number("stddev", stddev)
+        self.train_stddev = true_or_false("train_stddev", train_stddev)
         self._log_stddev = self.add_weight(
-            name="log_stddev", shape=(), initializer=keras.initializers.Constant(np.log(stddev)), trainable=train_stddev
+            name="log_stddev",
+            shape=(),
+            initializer=keras.initializers.Constant(math.log(self.initial_stddev)),
+            trainable=self.train_stddev,
         )
 
     @property

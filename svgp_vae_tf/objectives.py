@@ -1,5 +1,6 @@
 """Training objectives, computed from the terms of the ELBO: the beta-ELBO and GECO."""
 
+import contextlib
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -9,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
+from svgp_vae_tf.arguments import finite_number, item_list, positive_number, shown
 from svgp_vae_tf.distribution import sum_over_replicas
 
 _register = keras.saving.register_keras_serializable(package="svgp_vae_tf")
@@ -63,13 +65,11 @@ class Setting:
             objective._hold(self._name, self._checked(value))
 
     def _checked(self, value: Any) -> float:
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            raise ValueError(f"{self._name} must be a number or a schedule, got {value!r}") from None
-        if not self._valid(number):
-            raise ValueError(f"{self._name} must be {self._requirement}, got {number}")
-        return number
+        with contextlib.suppress(ValueError):
+            number = finite_number(self._name, value)
+            if self._valid(number):
+                return number
+        raise ValueError(f"{self._name} must be {self._requirement}, got {shown(value)}")
 
 
 class Objective(keras.layers.Layer):
@@ -239,13 +239,17 @@ class GECO(Objective):
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
-        low, high = (None if bound is None else float(bound) for bound in multiplier_bounds)
-        if low is None or not 0.0 < low <= (math.inf if high is None else high):
-            raise ValueError(f"multiplier_bounds must be positive and ascending, got {multiplier_bounds}")
-        if initial_multiplier is not None and not low <= initial_multiplier <= (math.inf if high is None else high):
-            raise ValueError(f"initial_multiplier {initial_multiplier} must be within {multiplier_bounds}")
-        self.initial_multiplier = None if initial_multiplier is None else float(initial_multiplier)
-        self.multiplier_bounds = (low, high)
+        bounds = item_list("multiplier_bounds", multiplier_bounds)
+        if len(bounds) != 2:
+            raise ValueError(f"multiplier_bounds must be a lower and an upper bound, got {shown(multiplier_bounds)}")
+        low, high = (None if bound is None else positive_number("multiplier_bounds", bound) for bound in bounds)
+        if low is None or low > (math.inf if high is None else high):
+            raise ValueError(f"multiplier_bounds must be positive and ascending, got {shown(multiplier_bounds)}")
+        if initial_multiplier is not None:
+            initial_multiplier = positive_number("initial_multiplier", initial_multiplier)
+            if not low <= initial_multiplier <= (math.inf if high is None else high):
+                raise ValueError(f"initial_multiplier {initial_multiplier} must be within {shown(multiplier_bounds)}")
+        self.initial_multiplier, self.multiplier_bounds = initial_multiplier, (low, high)
         self._log_multiplier = self._state_weight("log_multiplier", math.log(self.initial_multiplier or 1.0))
         self._constraint = self._state_weight("constraint", 0.0)
         self._started = self._state_weight("started", 0.0)

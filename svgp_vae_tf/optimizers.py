@@ -9,6 +9,8 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from svgp_vae_tf.arguments import finite_array, finite_number, item_list, whole_number
+
 MAX_SIZE = 256
 """Largest number of rows or columns that is rotated by default."""
 DAMPING = 1e-5
@@ -66,13 +68,10 @@ class SOAP(keras.optimizers.Adam):
         **kwargs: Any,
     ) -> None:
         super().__init__(learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon, name=name, **kwargs)
-        if not all(isinstance(value, int) and value >= 1 for value in (refresh_every, max_size)):
-            raise ValueError(
-                f"refresh_every and max_size must be whole and at least 1, got {refresh_every!r} and {max_size!r}"
-            )
+        self.refresh_every = whole_number("refresh_every", refresh_every)
+        self.max_size = whole_number("max_size", max_size)
         if self.amsgrad:
             raise ValueError("SOAP has no amsgrad: its second moments belong to a basis that changes")
-        self.refresh_every, self.max_size = refresh_every, max_size
 
     def build(self, var_list: list[keras.Variable]) -> None:
         """Create the state of each variable: that of Adam, and second moment and eigenvectors of each rotated side."""
@@ -188,11 +187,14 @@ class PiecewiseConstant(keras.optimizers.schedules.LearningRateSchedule):
 
     def __init__(self, boundaries: Sequence[int], values: Sequence[float], name: str = "piecewise_constant") -> None:
         super().__init__()
-        if len(values) != len(boundaries) + 1:
-            raise ValueError(f"{len(boundaries)} boundaries need {len(boundaries) + 1} values, got {len(values)}")
-        if (np.diff(boundaries) < 0).any():
-            raise ValueError(f"boundaries must ascend, got {list(boundaries)}")
-        self.boundaries, self.values, self.name = list(boundaries), list(values), name
+        steps = np.atleast_1d(finite_array("boundaries", boundaries))
+        self.boundaries = [whole_number("an item of boundaries", step, least=None) for step in steps]
+        self.values = [finite_number("an item of values", value) for value in item_list("values", values)]
+        self.name = name
+        if len(self.values) != len(steps) + 1:
+            raise ValueError(f"{len(steps)} boundaries need {len(steps) + 1} values, got {len(self.values)}")
+        if (np.diff(steps) < 0).any():
+            raise ValueError(f"boundaries must ascend, got {self.boundaries}")
 
     def __call__(self, step: Any) -> Any:
         """The rate at a step, float32, shape ()."""

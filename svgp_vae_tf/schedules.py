@@ -1,13 +1,13 @@
 """Schedules of settings of objectives, such as the weight of the KL term."""
 
-import math
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
+
+from svgp_vae_tf.arguments import non_negative_number, positive_number, whole_number
 
 
 @keras.saving.register_keras_serializable(package="svgp_vae_tf")
@@ -41,16 +41,11 @@ class KLWarmup(LearningRateSchedule):
 
     def __init__(self, steps: int, start: float = 0.0, end: float = 1.0, cycles: int = 1, rise: float = 1.0) -> None:
         super().__init__()
-        for name, count in (("steps", steps), ("cycles", cycles)):
-            if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1, got {count!r}")
-        for name, value in (("start", start), ("end", end)):
-            if not 0.0 <= value < math.inf:
-                raise ValueError(f"{name} must be finite and not negative, got {value}")
-        if not 0.0 < rise <= 1.0:
-            raise ValueError(f"rise must be above 0 and at most 1, got {rise}")
-        self.steps, self.cycles = int(steps), int(cycles)
-        self.start, self.end, self.rise = float(start), float(end), float(rise)
+        self.steps, self.cycles = whole_number("steps", steps), whole_number("cycles", cycles)
+        self.start, self.end = non_negative_number("start", start), non_negative_number("end", end)
+        self.rise = positive_number("rise", rise)
+        if self.rise > 1.0:
+            raise ValueError(f"rise must be at most 1, got {rise}")
 
     def __call__(self, step: Any) -> tf.Tensor:
         """The value at a step of the optimiser, shape ()."""

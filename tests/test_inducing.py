@@ -64,7 +64,7 @@ def test_k_means_in_blocks_is_the_same(monkeypatch):
         (SCORES, 51, "51 inducing points were requested, but the features have 50"),
         (SCORES[:, 0], 2, "features need"),
         (SCORES[:0], 1, "features need"),
-        (np.where(SCORES > 5, np.nan, SCORES), 2, "features need"),
+        (np.where(SCORES > 5, np.nan, SCORES), 2, "features hold values that are not finite"),
     ],
 )
 def test_starts_from_features_refuse_bad_arguments(start, features, m, message):

@@ -90,6 +90,8 @@ PACKAGE = {path.relative_to(ROOT).as_posix(): imports_of(path) for path in files
 
 ORDER = [
     "distribution errors",
+    "arrays",
+    "arguments",
     "gp",
     "features kernels layers likelihoods objectives optimizers",
     "auxiliary groups inducing networks priors",

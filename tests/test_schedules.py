@@ -44,12 +44,13 @@ def test_a_cycle_rises_then_stays_and_after_the_last_the_end_holds(step, value):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"steps": 0}, "steps must be a whole number of at least 1, got 0"),
+        ({"steps": 0}, "steps must be at least 1, got 0"),
         ({"steps": 2.5}, "steps must be a whole number of at least 1, got 2.5"),
-        ({"steps": 9, "cycles": 0}, "cycles must be a whole number"),
+        ({"steps": 9, "cycles": 0}, "cycles must be at least 1"),
         ({"steps": 9, "start": -1.0}, "start must be finite and not negative, got -1.0"),
         ({"steps": 9, "end": float("inf")}, "end must be finite"),
-        ({"steps": 9, "rise": 0.0}, "rise must be above 0 and at most 1, got 0.0"),
+        ({"steps": 9, "rise": 0.0}, "rise must be positive and finite, got 0.0"),
+        ({"steps": 9, "rise": 1.5}, "rise must be at most 1, got 1.5"),
     ],
 )
 def test_bad_arguments_are_errors(arguments, message):

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from svgp_vae_tf.arguments import random_seed, whole_number
+from svgp_vae_tf.arrays import as_array
 from svgp_vae_tf.errors import DataError
 
 
@@ -34,13 +36,12 @@ def whole_groups(
         ValueError: for a number of groups that is not a whole number above 0.
         DataError: for arrays of different lengths, data without ids, or ids that cannot be told apart.
     """
-    if groups_per_batch != int(groups_per_batch) or groups_per_batch < 1:
-        raise ValueError(f"groups_per_batch must be a whole number of at least 1, got {groups_per_batch}")
+    groups_per_batch, seed = whole_number("groups_per_batch", groups_per_batch), random_seed("seed", seed)
     if not isinstance(aux, Mapping) or group not in aux:
         held = ", ".join(aux) if isinstance(aux, Mapping) else type(aux).__name__
         raise DataError(f"auxiliary data must be a dict with {group}, the ids of groups; got {held or 'nothing'}")
-    arrays = {name: np.atleast_1d(value) for name, value in aux.items()}
-    observed = np.atleast_1d(observations)
+    arrays = {name: np.atleast_1d(as_array(name, value)) for name, value in aux.items()}
+    observed = np.atleast_1d(as_array("observations", observations))
     lengths = {name: len(value) for name, value in {**arrays, "observations": observed}.items()}
     if len(set(lengths.values())) != 1 or not len(observed):
         raise DataError(f"arrays must have one length and not be empty: {lengths}")
@@ -81,13 +82,13 @@ def checked_ids(ids: Any, name: str) -> np.ndarray:
     Raises:
         DataError: for ids of another shape or type, missing ids, and ids that cannot be told apart.
     """
-    array = np.asarray(ids)
+    array = as_array(name, ids)
     array = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
     if array.ndim != 1:
         raise DataError(f"{name} must hold one id for each row, (n,), got shape {array.shape}")
     if array.dtype.kind == "O":
         if not all(isinstance(one, str) for one in array):
-            raise DataError(f"{name} holds ids that are neither all numbers nor all text; are some missing?")
+            raise DataError(f"{name} holds ids that are neither all numbers nor all text")
         array = array.astype(str)
     if array.dtype.kind in "fiu":
         if not np.isfinite(array).all():

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from svgp_vae_tf.arguments import name_list
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.features.base import Features, with_feature_axis
 from svgp_vae_tf.gp import linalg
@@ -26,7 +27,7 @@ class NamedColumns(Features):
 
     def __init__(self, names: Sequence[str], **kwargs) -> None:
         super().__init__(**kwargs)
-        self._names = tuple(names)
+        self._names = name_list("names", names)
 
     @property
     def names(self) -> list[str]:

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from svgp_vae_tf.arguments import finite_array, name_list, true_or_false, whole_number
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.features.base import Features, require_array, with_feature_axis
 from svgp_vae_tf.features.columns import join_columns, require_names
@@ -47,16 +48,15 @@ class GPLVM(Features):
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
-        self.initial_vectors = np.asarray(vectors, dtype=np.float64)
+        self.initial_vectors = finite_array("vectors", vectors)
         if self.initial_vectors.ndim != 2 or self.initial_vectors.size == 0:
             raise ValueError(f"vectors need shape (ids, M), got {self.initial_vectors.shape}")
-        if not np.isfinite(self.initial_vectors).all():
-            raise ValueError("vectors hold values that are not finite")
-        self.id_column, self.train_vectors = id_column, train_vectors
-        self._names = None if names is None else tuple(names)
+        self.id_column = whole_number("id_column", id_column, least=None)
+        self.train_vectors = true_or_false("train_vectors", train_vectors)
+        self._names = None if names is None else name_list("names", names)
         self.vectors = self.add_weight(
             name="vectors", shape=self.initial_vectors.shape, initializer="zeros", dtype="float64", autocast=False,
-            trainable=train_vectors,
+            trainable=self.train_vectors,
         )  # fmt: skip
         self.vectors.assign(self.initial_vectors)
 

@@ -7,6 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from svgp_vae_tf.arguments import instance_of, nonempty_text
+from svgp_vae_tf.arrays import as_array
 from svgp_vae_tf.distribution import gather_replicas
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.features.base import Features, with_feature_axis
@@ -54,10 +56,12 @@ class PooledFeatures(Features):
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
-        if not network.built or len(network.output_shape) != 2:
+        if not instance_of("network", network, keras.layers.Layer).built or len(network.output_shape) != 2:
             raise ValueError("the representation network must be built and give one vector (M,) per observation")
-        self.network, self.others = network, others
-        self.observations, self.group, self.pooled = observations, group, pooled
+        self.network = network
+        self.others = None if others is None else instance_of("others", others, Features)
+        names = {"observations": observations, "group": group, "pooled": pooled}
+        self.observations, self.group, self.pooled = (nonempty_text(name, own) for name, own in names.items())
         self.allow_near_duplicates = (observations, pooled)  # two groups may look alike
         self.ids = (group,)
 
@@ -130,7 +134,7 @@ class PooledFeatures(Features):
             DataError: without observations, or without an id for each; for observations that are not finite, or of
                 another shape than the network's.
         """
-        observations, group = np.asarray(observations), checked_ids(group, self.group)
+        observations, group = as_array(self.observations, observations), checked_ids(group, self.group)
         if len(group) == 0 or len(group) != len(np.atleast_1d(observations)):
             raise DataError(
                 f"pooling needs at least one observation, and an id for each: got observations of shape "
@@ -213,7 +217,7 @@ def gather_groups(group: np.ndarray, ids: np.ndarray, vectors: np.ndarray) -> np
     >>> gather_groups(["b", "a", "b"], ["a", "b"], np.array([[1.0], [2.0]])).tolist()
     [[2.0], [1.0], [2.0]]
     """
-    group, ids = np.asarray(group), np.asarray(ids)
+    group, ids, vectors = as_array("group", group), as_array("ids", ids), as_array("vectors", vectors)
     unknown = np.setdiff1d(group, ids)
     if len(unknown):
         first = ", ".join(str(one) for one in unknown[:3])

@@ -1,6 +1,7 @@
 """The kernel interface, sums and products of kernels, and the wrapper of TensorFlow Probability's kernels."""
 
 import functools
+import inspect
 import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,6 +10,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from svgp_vae_tf.arguments import (
+    finite_number,
+    item_list,
+    positive_array,
+    positive_number,
+    shown,
+    true_or_false,
+    whole_number,
+)
 from svgp_vae_tf.gp import linalg
 
 register = keras.saving.register_keras_serializable(package="svgp_vae_tf")
@@ -34,11 +44,13 @@ class Kernel(keras.layers.Layer):
         self, columns: Sequence[int] | None = None, num_latents: int | None = None, trainable: bool = True, **kwargs
     ) -> None:
         kwargs.setdefault("dtype", "float64")
-        super().__init__(trainable=trainable, **kwargs)
-        if columns is not None and len(columns) == 0:
+        super().__init__(trainable=true_or_false("trainable", trainable), **kwargs)
+        if columns is not None and np.size(columns) == 0:
             raise ValueError(f"{type(self).__name__} selects no column; leave columns=None to use all of them")
-        self.columns = None if columns is None else [int(c) for c in columns]
-        self.num_latents = num_latents
+        self.columns = None if columns is None else [
+            whole_number("an item of columns", column, least=None) for column in item_list("columns", columns)
+        ]  # fmt: skip
+        self.num_latents = None if num_latents is None else whole_number("num_latents", num_latents)
         self._raw: dict[str, keras.Variable] = {}
         self.built = True  # parameters do not depend on the input's shape
 
@@ -49,9 +61,7 @@ class Kernel(keras.layers.Layer):
             name: name of the parameter.
             value: initial value, a number or one per feature column; repeated for each channel if `num_latents` is set.
         """
-        value = np.asarray(value, dtype=np.float64)
-        if not (np.isfinite(value).all() and (value > 0).all()):
-            raise ValueError(f"{type(self).__name__}: {name} must be positive and finite, got {value}")
+        value = positive_array(f"{type(self).__name__}: {name}", value)
         if self.num_latents is not None:
             value = np.broadcast_to(value, (self.num_latents, *value.shape))
         self._raw[name] = self.add_weight(
@@ -146,8 +156,9 @@ class _Composite(Kernel):
 
     def __init__(self, kernels: Sequence[Kernel], **kwargs) -> None:
         super().__init__(**kwargs)
-        if not kernels or not all(isinstance(kernel, Kernel) for kernel in kernels):
-            raise ValueError(f"{type(self).__name__} takes kernels of this package, got {kernels!r}")
+        listed = isinstance(kernels, list | tuple) and len(kernels) > 0
+        if not listed or not all(isinstance(kernel, Kernel) for kernel in kernels):
+            raise ValueError(f"{type(self).__name__} takes kernels of this package, got {shown(kernels)}")
         if self.columns is not None:
             raise ValueError(f"{type(self).__name__} takes no columns; every part selects its own")
         counts = {kernel.num_latents for kernel in kernels if kernel.num_latents is not None}
@@ -234,17 +245,17 @@ class TFPKernel(Kernel):
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
+        _check_class(class_name)
+        if type(self) is TFPKernel:  # subclasses may have arguments of their own
+            _check_arguments(class_name, [*(positive or {}), *(constants or {})])
         self.class_name = class_name
-        self.positive = dict(positive or {})
-        self.constants = dict(constants or {})
-        self.scales = None if scales is None else [float(scale) for scale in scales]
+        self.positive = {name: positive_array(name, value).tolist() for name, value in (positive or {}).items()}
+        self.constants = {name: finite_number(name, value) for name, value in (constants or {}).items()}
+        self.scales = None if scales is None else [positive_number("a scale", scale) for scale in scales]
         for name, value in self.positive.items():
             self._add_positive(name, value)
         if self.scales is not None:
             self._add_positive("scales", self.scales)
-        available = [name for name in dir(psd_kernels()) if name[0].isupper()]
-        if class_name not in available:
-            raise ValueError(f"tfp.math.psd_kernels has no class {class_name!r}; it has {', '.join(available)}")
 
     def _base_kernel(self) -> Any:
         kernels = psd_kernels()
@@ -269,6 +280,21 @@ class TFPKernel(Kernel):
         return {**super().get_config(), "class_name": self.class_name, **own}
 
 
+def _check_class(class_name: str) -> None:
+    """Raise ValueError for a class that `tfp.math.psd_kernels` lacks."""
+    available = [name for name in dir(psd_kernels()) if name[0].isupper()]
+    if class_name not in available:
+        raise ValueError(f"tfp.math.psd_kernels has no class {class_name!r}; it has {', '.join(available)}")
+
+
+def _check_arguments(class_name: str, names: list[str]) -> None:
+    """Raise ValueError for arguments that a class of `tfp.math.psd_kernels` lacks."""
+    taken = inspect.signature(getattr(psd_kernels(), class_name)).parameters
+    for name in names:
+        if name not in taken:
+            raise ValueError(f"tfp.math.psd_kernels.{class_name} has no argument {name}; it has {', '.join(taken)}")
+
+
 class NamedKernel(TFPKernel):
     """A TFP kernel with a class and constructor arguments of its own.
 
@@ -282,14 +308,21 @@ class NamedKernel(TFPKernel):
     def __init__(
         self, class_name: str, arguments: dict[str, Any], constants: Mapping[str, float] | None = None, **kwargs
     ) -> None:
-        self._arguments = arguments
-        positive = {name: value for name, value in arguments.items() if value is not None}
+        own = type(self).__name__
+        self._arguments: dict[str, Any] = {}
+        for name, value in arguments.items():
+            if name == "length_scale":
+                self._arguments[name] = positive_array(f"{own}: {name}", value).tolist()
+            elif value is None and name.endswith("amplitude"):
+                self._arguments[name] = None
+            else:
+                self._arguments[name] = positive_number(f"{own}: {name}", value)
+        positive = {name: value for name, value in self._arguments.items() if value is not None}
         if np.ndim(positive.get("length_scale", 0.0)) > 1:
-            raise ValueError(f"{type(self).__name__}: length_scale must be a number, or one per selected column")
+            raise ValueError(f"{own}: length_scale must be a number, or one per selected column")
         scales = positive.pop("length_scale") if np.ndim(positive.get("length_scale", 0.0)) == 1 else None
         super().__init__(class_name, positive=positive, constants=constants, scales=scales, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, under their TFP names."""
-        lists = {k: np.asarray(v).tolist() if v is not None else None for k, v in self._arguments.items()}
-        return {**Kernel.get_config(self), **lists}
+        return {**Kernel.get_config(self), **self._arguments}

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from svgp_vae_tf.arguments import positive_number
 from svgp_vae_tf.kernels.base import NamedKernel, register
 
 
@@ -29,9 +30,7 @@ class Periodic(NamedKernel):
     ) -> None:
         if np.ndim(length_scale) != 0:
             raise ValueError("Periodic takes one length scale; multiply kernels on single columns for several")
-        if not 0.0 < period < np.inf:
-            raise ValueError(f"Periodic: period must be positive and finite, got {period}")
-        self.period = float(period)
+        self.period = positive_number("Periodic: period", period)
         arguments = {"length_scale": length_scale, "amplitude": amplitude}
         super().__init__("ExpSinSquared", arguments, constants={"period": self.period}, **kwargs)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from svgp_vae_tf.arguments import positive_number
 from svgp_vae_tf.gp import linalg
 from svgp_vae_tf.kernels.base import NamedKernel, psd_kernels, register
 
@@ -19,7 +20,7 @@ class Constant(NamedKernel):
     """
 
     def __init__(self, amplitude: float = 1.0, **kwargs) -> None:
-        super().__init__("Constant", {"amplitude": amplitude}, **kwargs)
+        super().__init__("Constant", {"amplitude": positive_number("Constant: amplitude", amplitude)}, **kwargs)
 
     def _base_kernel(self) -> Any:
         return psd_kernels().Constant(tf.square(self.parameters["amplitude"]))
@@ -38,7 +39,7 @@ class White(NamedKernel):
     """
 
     def __init__(self, amplitude: float = 1.0, **kwargs) -> None:
-        super().__init__("Constant", {"amplitude": amplitude}, **kwargs)
+        super().__init__("Constant", {"amplitude": positive_number("White: amplitude", amplitude)}, **kwargs)
 
     def _base_kernel(self) -> Any:
         return _white_kernel()(tf.square(self.parameters["amplitude"]))

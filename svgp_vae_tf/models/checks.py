@@ -1,5 +1,6 @@
 """Checks of data given as arrays. Each failure is one line that names what is wrong and what to do."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -7,32 +8,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from svgp_vae_tf.arrays import as_array
 from svgp_vae_tf.errors import DataError
 
 FLOAT32_RESOLUTION = 2.0**-24
 
 
-def is_array_like(data: Any) -> bool:
-    """True for arrays, tensors, DataFrames, lists, and dicts of them; False for data sets and generators."""
-    if isinstance(data, Mapping):
-        return all(is_array_like(value) for value in data.values())
-    return isinstance(data, np.ndarray | tf.Tensor | list | tuple | float | int) or hasattr(data, "to_numpy")
-
-
-def from_frame(data: Any, names: Sequence[str] | None = None) -> Any:
-    """A DataFrame as an array, or as a dict of the named columns; anything else as it is.
-
-    Args:
-        data: of any type; DataFrames and Series are recognised by their method `to_numpy`.
-        names: columns to take, those that are there.
-    """
-    if isinstance(data, Mapping):
-        return {name: from_frame(value) for name, value in data.items()}
-    if not hasattr(data, "to_numpy"):
+def named_columns(data: Any, names: Sequence[str] | None) -> Any:
+    """A DataFrame as a dict of the columns with these names that it has; anything else, or without names, as it is."""
+    if names is None or isinstance(data, Mapping) or not (hasattr(data, "to_numpy") and hasattr(data, "columns")):
         return data
-    if names is None or not hasattr(data, "columns"):
-        return data.to_numpy()
-    return {name: data[name].to_numpy() for name in names if name in data.columns}
+    return {name: data[name] for name in names if name in data.columns}
 
 
 def in_keras_floats(array: Any) -> tf.Tensor:
@@ -45,16 +31,14 @@ def check_arrays(
     aux: Any,
     observations: Any,
     batch_rank: int,
-    num_data: int | None = None,
     ids: Collection[str] = (),
 ) -> tuple[Any, Any]:
     """Check auxiliary data and observations given as arrays.
 
     Args:
-        aux: an array or a dict of named arrays.
-        observations: an array with the same ``batch_rank`` axes, or None where there are none (prediction).
+        aux: an array-like (see `svgp_vae_tf.arrays`) or a dict of named ones.
+        observations: an array-like with the same ``batch_rank`` axes, or None where there are none (prediction).
         batch_rank: axes before features and observations: 2 for series, 1 for one data set.
-        num_data: the number of points the model was made for, or None.
         ids: names of arrays that may hold text.
 
     Returns:
@@ -64,10 +48,7 @@ def check_arrays(
         DataError: naming the array and what is wrong with it.
     """
     named = dict(aux) if isinstance(aux, Mapping) else {"aux": aux}
-    columns = {
-        name: np.asarray(value) if name in ids and _is_text(value) else _numeric(name, value, batch_rank)
-        for name, value in named.items()
-    }
+    columns = {name: _checked(name, value, batch_rank, text=name in ids) for name, value in named.items()}
     if not columns:
         raise DataError("auxiliary data hold no array")
     first_name, first = next(iter(columns.items()))
@@ -76,10 +57,8 @@ def check_arrays(
     checked = columns if isinstance(aux, Mapping) else first
     if observations is None:
         return checked, None
-    observed = _numeric("observations", observations, batch_rank)
+    observed = _checked("observations", observations, batch_rank)
     _check_lengths(first_name, first, "observations", observed, batch_rank)
-    if num_data is not None and len(first) != num_data:
-        raise DataError(f"the model was made for num_data={num_data} points, but {len(first)} were given")
     return checked, observed
 
 
@@ -91,15 +70,28 @@ def _check_lengths(name: str, array: np.ndarray, other_name: str, other: np.ndar
         )
 
 
-def _is_text(value: Any) -> bool:
-    return not isinstance(value, tf.Tensor) and np.asarray(value).dtype.kind in "OSU"
+def check_count(count: int, num_data: int | None, validation_split: float = 0.0) -> None:
+    """Refuse another number of training points than the model was made for.
+
+    Args:
+        count: points that were given.
+        num_data: points that the model was made for; None for series, of which there may be any number.
+        validation_split: the share that Keras' `fit` takes away from the end for validation.
+
+    Raises:
+        DataError: naming both numbers.
+    """
+    left = math.floor(count * (1.0 - validation_split))
+    if num_data is not None and left != num_data:
+        split = f", of which {left} are left after validation_split={validation_split}" if validation_split else ""
+        raise DataError(f"the model was made for num_data={num_data} points, but {count} were given{split}")
 
 
-def _numeric(name: str, value: Any, batch_rank: int) -> np.ndarray:
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise DataError(f"{name} cannot be read as one array: are the parts of unequal length?") from error
+def _checked(name: str, value: Any, batch_rank: int, text: bool = False) -> np.ndarray:
+    """A finite array of numbers, or if ``text`` allows it of text."""
+    array = as_array(name, value)
+    if text and array.dtype.kind in "OSU":
+        return array
     if array.dtype.kind not in "fiub":
         raise DataError(f"{name} must hold numbers, got an array of {array.dtype}")
     if array.ndim < batch_rank:
@@ -129,14 +121,16 @@ def may_be_faulty(arrays: Sequence[tf.Tensor], batch_rank: int) -> tf.Tensor:
         if same_rank:
             faulty |= tf.reduce_any(shape != leading[-1])
         if array.dtype.is_floating:
-            faulty |= ~tf.math.is_finite(tf.reduce_sum(array))
+            summed = array if array.dtype.size > 2 else tf.cast(array, tf.float32)  # sums of half precision overflow
+            faulty |= ~tf.math.is_finite(tf.reduce_sum(summed))
     return faulty
 
 
 def _sum_is_finite(array: np.ndarray) -> bool:
     """True only if all values are finite, in one quick pass; False if some are not, or their sum overflows."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(np.sum(array)))
+        wide = np.float32 if array.dtype == np.float16 else array.dtype  # sums of half precision overflow
+        return bool(np.isfinite(np.sum(array, dtype=wide)))
 
 
 def check_resolution(aux: Any, batch_rank: int, allow_near_duplicates: Collection[str] = ()) -> None:
@@ -156,6 +150,8 @@ def check_resolution(aux: Any, batch_rank: int, allow_near_duplicates: Collectio
 
 
 def _check_columns(name: str, columns: np.ndarray) -> None:
+    if columns.dtype.itemsize < 4:
+        return  # half precision is exact in single precision, whose bounds would overflow it
     spread, largest = np.std(columns, axis=0, dtype=np.float64), np.max(np.abs(columns), axis=0)
     spread = np.where(np.ptp(columns, axis=0) == 0, 0.0, spread)  # rounding of the mean is no variation
     too_fine = largest * FLOAT32_RESOLUTION > 1e-3 * spread

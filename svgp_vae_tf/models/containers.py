@@ -1,5 +1,6 @@
-"""Containers of batches: what a `tf.data.Dataset` says of them, and a `PyDataset` that checks them."""
+"""Containers of batches: what a `tf.data.Dataset` says of them, a `PyDataset` that checks them, and their points."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -7,6 +8,7 @@ import tensorflow as tf
 from keras import tree
 
 from svgp_vae_tf.errors import DataError
+from svgp_vae_tf.features import Features
 
 NO_WEIGHTS = "weights of data have no meaning for a Gaussian process; leave data out instead"
 
@@ -35,19 +37,88 @@ class CheckedBatches(keras.utils.PyDataset):
         self._batches.on_epoch_end()
 
 
-def observations_spec(dataset: tf.data.Dataset) -> tf.TensorSpec:
-    """The spec of the observations in a data set's batches.
+class OnePass(keras.callbacks.Callback):
+    """Ends a `fit` whose first epoch, one pass over the data, shows another number of points than the model's.
+
+    The points are those that the metrics have counted, so that nothing is counted or read twice. Full batches may have
+    left out the rest of a pass, fewer points than one of them holds.
+
+    Args:
+        num_data: the number of points that the model was made for.
+        may_drop_rest: whether the container may give full batches only.
 
     Raises:
-        DataError: if it does not give pairs, or weights beside them, or does not say how many axes they have.
+        DataError: naming both numbers, at the end of the epoch.
+    """
+
+    def __init__(self, num_data: int, may_drop_rest: bool) -> None:
+        super().__init__()
+        self._num_data, self._may_drop_rest = num_data, may_drop_rest
+        self._batch_size: float | None = None
+        self._done = False
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Keep the size of the first batch."""
+        if batch and self._batch_size is None:
+            self._batch_size = self._points / batch  # several steps may be executed at once
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Compare before validation resets the metrics."""
+        self._compare()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Compare without validation."""
+        self._compare()
+
+    @property
+    def _points(self) -> float:
+        """Points since the epoch began, in single precision; every replica has counted those of all."""
+        count = self.model.elbo_tracker.count.value
+        return float(self.model.distribute_strategy.experimental_local_results(count)[0])
+
+    def _compare(self) -> None:
+        if self._done or self.model.stop_training:
+            return
+        self._done = True
+        points = self._points
+        if not points:
+            return
+        size = self._batch_size or points
+        rest = size - 1.0 if self._may_drop_rest and points % size == 0.0 else 0.0
+        rounding = 1e-6 * points
+        if not -rounding <= self._num_data - points <= rest + rounding:
+            raise DataError(
+                f"the model was made for num_data={self._num_data} points, but one pass over the data gave "
+                f"{points:.0f}: if an epoch is not one pass, give steps_per_epoch"
+            )
+
+
+def observations_spec(dataset: tf.data.Dataset, auxiliary: Features) -> tf.TensorSpec:
+    """The spec of the observations in a data set's batches.
+
+    Args:
+        dataset: of batches (aux, observations).
+        auxiliary: says which of named arrays are needed.
+
+    Raises:
+        DataError: if it does not give pairs of dense tensors of numbers, or weights beside them, or does not say how
+            many axes they have.
     """
     spec = dataset.element_spec
     if not isinstance(spec, tuple) or len(spec) < 2:
         raise DataError("a data set must give pairs (aux, observations)")
     if len(spec) > 2:
         raise DataError(NO_WEIGHTS)
+    aux = dict(spec[0]) if isinstance(spec[0], Mapping) else {"aux": spec[0]}
+    numeric = ({*aux} if auxiliary.names is None else {*auxiliary.names}) - {*auxiliary.ids} | {"observations"}
+    for name, part in [*aux.items(), ("observations", spec[1])]:
+        if not isinstance(part, tf.TensorSpec):
+            kind = type(part).__name__.removesuffix("Spec")
+            raise DataError(f"{name} in the data set must be one dense tensor, not a {kind}")
+        if name in numeric and not (part.dtype.is_floating or part.dtype.is_integer or part.dtype.is_bool):
+            raise DataError(f"{name} must hold numbers, got an array of {part.dtype.name}")
     if any(part.shape.rank is None for part in tree.flatten(spec)):
         raise DataError(
             "the data set does not say how many axes its batches have: give from_generator an output_signature"
         )
-    return tree.flatten(spec[1])[0]
+    return spec[1]

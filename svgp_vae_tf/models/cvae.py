@@ -5,6 +5,7 @@ from typing import Any, ClassVar, NamedTuple
 import keras
 import tensorflow as tf
 
+from svgp_vae_tf.arguments import whole_number
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.models.latent_model import LatentModel
 from svgp_vae_tf.priors.base import LatentData, LatentPosterior, SufficientStatistics
@@ -45,10 +46,10 @@ class GroupAverage(StandardNormal):
     def __init__(self, num_groups: int, num_data: int | None, num_conditions: int | None = None, **kwargs) -> None:
         if num_data is None:
             raise ValueError("groups are parts of one data set: give num_data, its number of points")
-        if num_groups < 1:
-            raise ValueError(f"num_groups must be at least 1, got {num_groups}")
         super().__init__(num_data=num_data, **kwargs)
-        self.num_groups = int(num_groups)
+        self.num_groups = whole_number("num_groups", num_groups)
+        if num_conditions is not None:
+            num_conditions = whole_number("num_conditions", num_conditions, least=0)
         self.num_conditions = num_conditions
 
     def call(self, data: LatentData) -> LatentPosterior:

@@ -6,10 +6,10 @@ The functions whose first argument is a model are methods of `LatentModel`, unle
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
+from svgp_vae_tf.arguments import random_seed, whole_number
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.models.inputs import CHUNK
 from svgp_vae_tf.models.prediction import decode_mean, new_inputs
@@ -56,7 +56,7 @@ def sample(model: Any, aux: Any, num_samples: int = 1, joint: bool = True, seed:
 
 def _draws(model: Any, aux: Any, num_samples: int, joint: bool, seed: int | None) -> tuple[np.ndarray, np.ndarray]:
     """Draws of the latents at new inputs, and the features there."""
-    key = _key(model, _whole("num_samples", num_samples, 1) and seed)
+    num_samples, key = whole_number("num_samples", num_samples), _key(model, seed)
     aux, rows = new_inputs(model, aux)
     chunks = list(model.inputs_gate.chunks(aux, None, CHUNK))
     features = np.concatenate([model.features(chunk.aux) for chunk in chunks])
@@ -110,15 +110,8 @@ def _require_room(posterior: Posterior, features: np.ndarray) -> None:
 
 def _key(model: Any, seed: int | None) -> list[int]:
     """What the generators of a call start from."""
-    if seed is None:
-        return [int(word) for word in keras.ops.convert_to_numpy(model.sampler.generator.next())]
-    return [_whole("seed", seed, 0)]
-
-
-def _whole(name: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
-    return int(value)
+    given = random_seed("seed", seed)
+    return [int(word) for word in model.sampler.generator.next().numpy()] if given is None else [given]
 
 
 def _parts(count: int, size: int) -> Iterator[slice]:

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 from keras import tree
 
+from svgp_vae_tf.arrays import is_array_like
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.features import GPLVM
 from svgp_vae_tf.gp import low_rank
@@ -68,7 +69,7 @@ class GPPVAE(LatentModel):
         Raises:
             DataError: for arrays that cannot be used, or are not N.
         """
-        if not checks.is_array_like(aux):
+        if not is_array_like(aux):
             raise DataError("give all training data as arrays: set_training_data(aux, observations)")
         self.keep(*self.inputs_gate.training(aux, observations, self.prior.num_data))
 
@@ -95,7 +96,7 @@ class GPPVAE(LatentModel):
             DataError: if there are no training data.
         """
         super().before_training(x, y)
-        if checks.is_array_like(x):
+        if is_array_like(x):
             self.keep(x, y)
         self.all_data()
 

@@ -1,7 +1,7 @@
 """The gate for data: whatever their container, they are checked and prepared once, with one line for one fault.
 
-Containers are arrays (NumPy, tensors, lists, DataFrames, dicts of these), `tf.data.Dataset`, `keras.utils.PyDataset`
-and generators. Arrays are checked as a whole, batches one by one as they pass.
+Containers are arrays (NumPy, tensors, lists, DataFrames, dicts of these, see `svgp_vae_tf.arrays`), `tf.data.Dataset`,
+`keras.utils.PyDataset` and generators. Arrays are checked as a whole, batches one by one as they pass.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,15 +12,18 @@ import numpy as np
 import tensorflow as tf
 from keras import tree
 
+from svgp_vae_tf.arguments import finite_number, whole_number
+from svgp_vae_tf.arrays import is_array_like
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.models import checks
-from svgp_vae_tf.models.containers import NO_WEIGHTS, CheckedBatches, observations_spec
+from svgp_vae_tf.models.containers import NO_WEIGHTS, CheckedBatches, OnePass, observations_spec
 
 CHUNK = 256
 """Default number of series, or points of one data set, that go through the networks at a time."""
 
 NO_BATCH = "the data set holds no batch"
 MISSING = "observations are missing: call with x=aux, y=observations"
+OWN_OBSERVATIONS = "a data set gives its own observations: leave out the other argument"
 
 
 class Chunk(NamedTuple):
@@ -46,26 +49,29 @@ class InputGate:
 
     # ---- training ----
 
-    def training(self, x: Any, y: Any, num_data: int | None = None) -> tuple[Any, Any]:
+    def training(self, x: Any, y: Any, num_data: int | None = None, validation_split: float = 0.0) -> tuple[Any, Any]:
         """Data for Keras' `fit` or `evaluate`: checked arrays, or a container of batches that are checked as they pass.
 
         Args:
             x: auxiliary data, or a container of batches (aux, observations).
             y: observations, with arrays.
             num_data: how many points there must be, or None.
+            validation_split: the share of arrays that Keras takes away for validation.
 
         Raises:
             DataError: for data that cannot be used.
         """
         if x is None:
             raise DataError("there are no data: call with x=aux, y=observations")
-        if not checks.is_array_like(x):
-            return self.batches(x), y
+        if not is_array_like(x):
+            if y is not None:
+                raise DataError(OWN_OBSERVATIONS)
+            return self.batches(x), None
         if y is None:
             raise DataError(MISSING)
         model = self._model
-        aux, observations = self._arrays(x, y, num_data)
-        model.likelihood.validate_observations(observations)
+        aux, observations = self._arrays(x, y)
+        checks.check_count(len(observations), num_data, validation_split)
         checks.check_resolution(aux, model.batch_rank, model.auxiliary.allow_near_duplicates)
         model.auxiliary.validate_batches(aux)
         model.ensure_built(observations.shape)
@@ -81,10 +87,25 @@ class InputGate:
         x, y = self.training(x, y)
         return {**kwargs, "validation_data": x if y is None else (x, y)}
 
+    def counted(self, data: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Arguments of `fit` with a callback that compares the points of an epoch with the model's `num_data`.
+
+        An epoch is taken as one pass over the checked batches, unless `steps_per_epoch` says that it is not.
+        """
+        num_data = self._model.prior.num_data
+        if num_data is None or kwargs.get("steps_per_epoch") is not None or is_array_like(data):
+            return kwargs
+        may_drop_rest = not isinstance(data, tf.data.Dataset) or data.element_spec[1].shape[0] is not None
+        return {**kwargs, "callbacks": tree.flatten([OnePass(num_data, may_drop_rest), kwargs.get("callbacks") or []])}
+
     def batches(self, data: Any) -> Any:
-        """A container of batches, each of which is checked as it passes; others than those named above as they are."""
+        """A container of batches, each of which is checked as it passes; distributed data as they are.
+
+        Raises:
+            DataError: for anything else.
+        """
         if isinstance(data, tf.data.Dataset):
-            self._ensure_batches(observations_spec(data).shape)
+            self._ensure_batches(observations_spec(data, self._model.auxiliary).shape)
             if data.cardinality() == 0:
                 raise DataError(NO_BATCH)
             self.feature_shape(data.element_spec[0])
@@ -92,12 +113,14 @@ class InputGate:
         if isinstance(data, keras.utils.PyDataset):
             if data.num_batches == 0:
                 raise DataError(NO_BATCH)
-            return CheckedBatches(data, self._check_for_training)
-        return (self._check_for_training(batch) for batch in data) if isinstance(data, Iterator) else data
+            return CheckedBatches(data, self.batch)
+        if isinstance(data, tf.distribute.DistributedDataset):
+            return data
+        return (self.batch(batch) for batch in self._finite(data))
 
     @tf.autograph.experimental.do_not_convert
     def _check_in_graph(self, *batch: Any) -> Any:
-        """The batch; fails with the line that `_check_for_training` has for it.
+        """The batch; fails with the line that `batch` has for it.
 
         Python runs only if there may be one: for a batch that looks faulty, and where the data set leaves shapes open.
         """
@@ -105,26 +128,20 @@ class InputGate:
 
         def line(*values: np.ndarray) -> str:
             try:
-                self._check_for_training(tree.pack_sequence_as(batch, list(values)))
+                self.batch(tree.pack_sequence_as(batch, list(values)))
             except ValueError as error:
                 return str(error)
             return ""
 
         open_shapes = any(None in array.shape[self._model.batch_rank :] for array in arrays)
         faulty = open_shapes | checks.may_be_faulty(arrays, self._model.batch_rank)
-        faulty |= ~self._model.likelihood.in_support(tree.flatten(batch[1])[0])
+        faulty |= ~self._model.likelihood.in_support(batch[1])
         found = tf.cond(faulty, lambda: tf.numpy_function(line, arrays, tf.string), lambda: tf.constant(""))
         with tf.control_dependencies([tf.debugging.Assert(tf.equal(found, ""), [found])]):
             aux, observations = tree.map_structure(tf.identity, batch)
         return self._with_feature_axis(aux), observations
 
-    def _check_for_training(self, batch: Any) -> tuple[Any, Any]:
-        """Checked arrays of a batch, whose observations the likelihood can have generated."""
-        aux, observations = self._check(batch)
-        self._model.likelihood.validate_observations(observations)
-        return aux, observations
-
-    def _check(self, batch: Any) -> tuple[Any, Any]:
+    def batch(self, batch: Any) -> tuple[Any, Any]:
         """Auxiliary data and observations of a batch, as checked NumPy arrays.
 
         Raises:
@@ -167,7 +184,7 @@ class InputGate:
             DataError: for data that cannot be used.
         """
         size = chunk_size(batch_size)
-        if checks.is_array_like(aux):
+        if is_array_like(aux):
             if observations is None:
                 raise DataError("observations are missing: give aux and observations")
             aux, observations = self._arrays(aux, observations)
@@ -175,10 +192,10 @@ class InputGate:
             yield from self.chunks(self._model.auxiliary.prepare(aux), observations, size)
             return
         if observations is not None:
-            raise DataError("a data set gives its own observations: leave out the other argument")
+            raise DataError(OWN_OBSERVATIONS)
         start = 0
         for batch in self._finite(aux):
-            aux_part, observations_part = self._check(batch)
+            aux_part, observations_part = self.batch(batch)
             rows = np.arange(start, start + len(observations_part))
             start += len(rows)
             yield Chunk(aux_part, tf.convert_to_tensor(observations_part), rows)
@@ -192,7 +209,7 @@ class InputGate:
         if isinstance(data, tf.data.Dataset):
             if data.cardinality() == tf.data.INFINITE_CARDINALITY:
                 raise DataError("the data set never ends, as after repeat(): give each datum once")
-            self._ensure_batches(observations_spec(data).shape)
+            self._ensure_batches(observations_spec(data, self._model.auxiliary).shape)
             return data
         if isinstance(data, keras.utils.PyDataset):
             if data.num_batches is None:
@@ -235,12 +252,13 @@ class InputGate:
     def _names(self) -> Any:
         return getattr(self._model.auxiliary, "names", None)
 
-    def _arrays(self, aux: Any, observations: Any, num_data: int | None = None) -> tuple[Any, Any]:
-        """Checked NumPy arrays of whatever array-like was given."""
+    def _arrays(self, aux: Any, observations: Any) -> tuple[Any, Any]:
+        """Checked NumPy arrays of whatever array-likes were given; observations may be None."""
         model = self._model
-        aux = checks.from_frame(aux, self._names)
-        observations = checks.from_frame(observations)
-        aux, observations = checks.check_arrays(aux, observations, model.batch_rank, num_data, model.auxiliary.ids)
+        aux = checks.named_columns(aux, self._names)
+        aux, observations = checks.check_arrays(aux, observations, model.batch_rank, model.auxiliary.ids)
+        if observations is not None:
+            model.likelihood.validate_observations(observations)
         model.auxiliary.validate(aux, model.batch_rank)
         return self._with_feature_axis(aux), observations
 
@@ -269,11 +287,21 @@ def features(auxiliary: Any, prior: Any, aux: Any, batch_rank: int, training: bo
 
 def chunk_size(batch_size: int | None) -> int:
     """A given number of examples, checked, or the default."""
-    if batch_size is None:
-        return CHUNK
-    if not isinstance(batch_size, int | np.integer) or batch_size < 1:
-        raise ValueError(f"batch_size must be a whole number of at least 1, got {batch_size}")
-    return int(batch_size)
+    return CHUNK if batch_size is None else whole_number("batch_size", batch_size)
+
+
+def split_share(kwargs: dict[str, Any]) -> float:
+    """The share of the arrays of `fit` that Keras takes away for validation: none if there are validation data.
+
+    Raises:
+        ValueError: for a `validation_split` that is not at least 0 and below 1.
+    """
+    share = kwargs.get("validation_split")
+    if share is None or kwargs.get("validation_data") is not None:
+        return 0.0
+    if not 0.0 <= finite_number("validation_split", share) < 1.0:
+        raise ValueError(f"validation_split must be at least 0 and below 1, got {share}")
+    return share
 
 
 def refuse_weights(kwargs: dict[str, Any]) -> None:

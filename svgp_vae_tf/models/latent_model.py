@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from svgp_vae_tf.arguments import instance_of, random_seed
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.features import Features
 from svgp_vae_tf.likelihoods import Likelihood
@@ -69,14 +70,14 @@ class LatentModel(keras.Model):
         # without Keras' casts, which would round auxiliary data and the prior's weights to the networks' type
         super().__init__(autocast=False, **kwargs)
         # files hold weights in the order in which these are set
-        self.encoder = encoder
-        self.decoder = decoder
-        self.prior = prior
+        self.encoder = None if encoder is None else instance_of("encoder", encoder, keras.layers.Layer)
+        self.decoder = instance_of("decoder", decoder, keras.layers.Layer)
+        self.prior = instance_of("prior", prior, Prior)
         self.likelihood = networks.resolve_likelihood(likelihood)
-        self.auxiliary = Features() if auxiliary is None else auxiliary
+        self.auxiliary = Features() if auxiliary is None else instance_of("auxiliary", auxiliary, Features)
         self.variance_bounds = networks.validate_bounds(variance_bounds)
-        self.seed = seed
-        self.sampler = LatentSampler(seed)
+        self.seed = random_seed("seed", seed)
+        self.sampler = LatentSampler(self.seed)
         self.conditioning = Conditioning(prior, self._weights_of_statistics)
         self.inputs_gate = inputs.InputGate(self)
         self.trainer = replicas.trainer_for(self)
@@ -161,7 +162,7 @@ class LatentModel(keras.Model):
                 raise ValueError(f"a model has no {name} to set: `objective` is what training minimises")
         with self.distribute_strategy.scope():
             super().compile(optimizer=optimizer, **kwargs)
-            self.objective = ELBO() if objective is None else objective
+            self.objective = ELBO() if objective is None else instance_of("objective", objective, Objective)
         self.trainer.validate()
 
     def fit(self, x: Any = None, y: Any = None, **kwargs) -> keras.callbacks.History:
@@ -181,22 +182,22 @@ class LatentModel(keras.Model):
 
     def before_training(self, x: Any, y: Any) -> None:
         """Called by `fit` with checked data; models that need all data at each step keep them here."""
-        if inputs.checks.is_array_like(x):
+        if inputs.is_array_like(x):
             self.prior.validate_training(self.inputs_gate.feature_shape(x))
 
     def evaluate(self, x: Any = None, y: Any = None, **kwargs) -> Any:
         """Loss and ELBO terms on data, with Keras' `evaluate`. Arguments and errors as in `fit`."""
         return training.evaluate(self, super().evaluate, x, y, kwargs)
 
-    def train_on_batch(self, *args, **kwargs) -> Any:
-        """Keras' `train_on_batch`; see `fit`."""
+    def train_on_batch(self, x: Any, y: Any = None, *args, **kwargs) -> Any:
+        """Keras' `train_on_batch`, with checked data; see `fit`."""
         self.trainer.refuse_single_batch("train_on_batch", "fit")
-        return super().train_on_batch(*args, **kwargs)
+        return super().train_on_batch(*self.inputs_gate.batch((x, y)), *args, **kwargs)
 
-    def test_on_batch(self, *args, **kwargs) -> Any:
-        """Keras' `test_on_batch`."""
+    def test_on_batch(self, x: Any, y: Any = None, *args, **kwargs) -> Any:
+        """Keras' `test_on_batch`, with checked data."""
         self.trainer.refuse_single_batch("test_on_batch", "evaluate")
-        return super().test_on_batch(*args, **kwargs)
+        return super().test_on_batch(*self.inputs_gate.batch((x, y)), *args, **kwargs)
 
     train_step, test_step = training.train_step, training.test_step
 

@@ -1,10 +1,9 @@
 """What a model needs to know of the user's encoder, decoder and likelihood: shapes, and the encoder's moments."""
 
-import math
-
 import keras
 import tensorflow as tf
 
+from svgp_vae_tf.arguments import item_list, positive_number, shown
 from svgp_vae_tf.gp import linalg
 from svgp_vae_tf.likelihoods import Bernoulli, Gaussian, Likelihood
 from svgp_vae_tf.priors.base import Prior
@@ -21,10 +20,10 @@ def resolve_likelihood(likelihood: str | Likelihood) -> Likelihood:
     """
     if isinstance(likelihood, str):
         if likelihood not in LIKELIHOODS:
-            raise ValueError(f"unknown likelihood {likelihood!r}; choose one of {', '.join(LIKELIHOODS)}")
+            raise ValueError(f"unknown likelihood {shown(likelihood)}; choose one of {', '.join(LIKELIHOODS)}")
         return LIKELIHOODS[likelihood]()
     if not isinstance(likelihood, Likelihood):
-        raise ValueError(f"likelihood must be a name or a `Likelihood`, got {likelihood!r}")
+        raise ValueError(f"likelihood must be a name or a `Likelihood`, got {shown(likelihood)}")
     return likelihood
 
 
@@ -34,9 +33,12 @@ def validate_bounds(bounds: tuple[float, float]) -> tuple[float, float]:
     Raises:
         ValueError: unless they are positive and rising.
     """
-    low, high = (float(bound) for bound in bounds)
-    if not 0.0 < low < high < math.inf:
-        raise ValueError(f"variance_bounds must be positive and rising, got {bounds}")
+    pair = item_list("variance_bounds", bounds)
+    if len(pair) != 2:
+        raise ValueError(f"variance_bounds must be two numbers, got {shown(bounds)}")
+    low, high = (positive_number("variance_bounds", bound) for bound in pair)
+    if low >= high:
+        raise ValueError(f"variance_bounds must be positive and rising, got {shown(bounds)}")
     return low, high
 
 

@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 from keras import tree
 
+from svgp_vae_tf.arrays import is_array_like
 from svgp_vae_tf.distribution import sum_over_replicas
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.gp import linalg
@@ -163,7 +164,7 @@ class Replicas(OneDevice):
         self, x: Any, y: Any, kwargs: dict[str, Any], batch_size: str, steps: str, shuffle: bool = False
     ) -> tuple[Any, int | None]:
         """Distributed data and the steps of an epoch; ``batch_size`` and ``steps`` name arguments of Keras'."""
-        if checks.is_array_like(x):
+        if is_array_like(x):
             x = as_dataset(x, y, kwargs.get(batch_size), shuffle, self._model.seed)
         return split(x, self._model.distribute_strategy, kwargs.get(steps))
 

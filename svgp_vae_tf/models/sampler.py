@@ -17,10 +17,10 @@ class LatentSampler(keras.layers.Layer):
     Keras does not save the state of a `SeedGenerator`; without it a resumed run would draw other noise.
 
     Args:
-        seed: where the generator starts.
+        seed: where the generator starts; None for anywhere.
     """
 
-    def __init__(self, seed: int = 0, **kwargs) -> None:
+    def __init__(self, seed: int | None = 0, **kwargs) -> None:
         kwargs.setdefault("dtype", keras.config.dtype_policy().variable_dtype)  # never half precision
         super().__init__(**kwargs)
         self.generator = keras.random.SeedGenerator(seed)

@@ -20,6 +20,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from svgp_vae_tf.arguments import whole_number
 from svgp_vae_tf.gp import linalg
 
 Functions = Callable[[tf.Tensor], tf.Tensor]
@@ -157,9 +158,7 @@ class Prior(keras.layers.Layer):
     def __init__(self, num_data: int | None = None, **kwargs) -> None:
         kwargs.setdefault("dtype", "float64")
         super().__init__(**kwargs)
-        if num_data is not None and num_data < 1:
-            raise ValueError(f"num_data must be at least 1, got {num_data}")
-        self.num_data = None if num_data is None else int(num_data)
+        self.num_data = None if num_data is None else whole_number("num_data", num_data)
         self.built = True
 
     def call(self, data: LatentData) -> LatentPosterior:

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from svgp_vae_tf.arguments import instance_of
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.gp import exact, gaussians, linalg
 from svgp_vae_tf.kernels import Kernel
@@ -83,7 +84,7 @@ class ExactGP(Prior):
 
     def __init__(self, kernel: Kernel, num_data: int | None = None, **kwargs) -> None:
         super().__init__(num_data=num_data, **kwargs)
-        self.kernel = kernel
+        self.kernel = instance_of("kernel", kernel, Kernel)
 
     def call(self, data: LatentData) -> LatentPosterior:
         """The exact posterior at the data, and E_q[log q~(z | y)] - log Z (eq. 2)."""

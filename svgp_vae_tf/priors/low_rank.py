@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from svgp_vae_tf.arguments import finite_array, instance_of, positive_number, whole_number
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.gp import gaussians, linalg, low_rank
 from svgp_vae_tf.kernels import Kernel
@@ -95,20 +96,20 @@ class LowRankGP(Prior):
         if num_data is None:
             raise ValueError("this prior is for one GP over a data set: give num_data, its number of points")
         super().__init__(num_data=num_data, **kwargs)
-        self.views = np.asarray(views, dtype=np.float64)
-        if self.views.ndim != 2 or self.views.size == 0 or not np.isfinite(self.views).all():
-            raise ValueError(f"views need shape (Q, C) and finite values, got shape {self.views.shape}")
+        self.views = finite_array("views", views)
+        if self.views.ndim != 2 or self.views.size == 0:
+            raise ValueError(f"views need shape (Q, C), got shape {self.views.shape}")
         if len(np.unique(self.views, axis=0)) != len(self.views):
             raise ValueError("views must be distinct")
-        if not 0.0 < noise_variance < np.inf:
-            raise ValueError(f"noise_variance must be positive and finite, got {noise_variance}")
+        if num_object_features is not None:
+            num_object_features = whole_number("num_object_features", num_object_features)
         self.num_object_features = num_object_features
-        self.kernel = kernel
+        self.kernel = instance_of("kernel", kernel, Kernel)
         self.kernel.validate_features(self.views.shape[1])
-        self.initial_noise_variance = float(noise_variance)
+        self.initial_noise_variance = positive_number("noise_variance", noise_variance)
         self._log_alpha = self.add_weight(
             name="log_noise_variance", shape=(), dtype="float64", autocast=False,
-            initializer=keras.initializers.Constant(np.log(noise_variance)),
+            initializer=keras.initializers.Constant(np.log(self.initial_noise_variance)),
         )  # fmt: skip
 
     @property

@@ -7,6 +7,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from svgp_vae_tf.arguments import (
+    finite_array,
+    instance_of,
+    non_negative_number,
+    one_of,
+    positive_array,
+    true_or_false,
+)
 from svgp_vae_tf.distribution import sum_over_replicas
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.gp import gaussians, linalg, sparse, whitened
@@ -112,19 +120,17 @@ class SparseGP(Prior):
         **kwargs,
     ) -> None:
         super().__init__(num_data=num_data, **kwargs)
-        if bound not in BOUNDS:
-            raise ValueError(f"unknown bound {bound!r}; choose one of {', '.join(BOUNDS)}")
-        points = np.asarray(inducing_points, dtype=np.float64)
+        self.bound = one_of("bound", bound, BOUNDS)
+        points = finite_array("inducing points", inducing_points)
         _check_inducing_points(points, self.num_data)
-        self.kernel = kernel
-        self.bound = bound
-        self.jitter = float(jitter)
-        self.train_inducing_points = train_inducing_points
+        self.kernel = instance_of("kernel", kernel, Kernel)
+        self.jitter = non_negative_number("jitter", jitter)
+        self.train_inducing_points = true_or_false("train_inducing_points", train_inducing_points)
         self.initial_inducing_points = points
         self.inducing_scale = _scale(points, inducing_scale)
         self._raw_points = self.add_weight(
             name="inducing_points", shape=points.shape, initializer="zeros", dtype="float64", autocast=False,
-            trainable=train_inducing_points,
+            trainable=self.train_inducing_points,
         )  # fmt: skip
         self._raw_points.assign(points / self.inducing_scale)
         kernel.validate_features(points.shape[-1])
@@ -306,8 +312,6 @@ def renamed(config: dict[str, Any]) -> dict[str, Any]:
 def _check_inducing_points(points: np.ndarray, num_data: int | None) -> None:
     if points.ndim not in (2, 3) or 0 in points.shape:
         raise ValueError(f"inducing points need shape (m, D) or (L, m, D) with m >= 1, got {points.shape}")
-    if not np.isfinite(points).all():
-        raise ValueError("inducing points hold values that are not finite")
     if num_data is not None and points.shape[-2] > num_data:
         raise ValueError(f"{points.shape[-2]} inducing points are more than the {num_data} data points")
 
@@ -317,7 +321,7 @@ def _scale(points: np.ndarray, scale: float | Sequence[float] | None) -> np.ndar
     if scale is None:
         spread = np.std(points.reshape(-1, points.shape[-1]), axis=0)
         return np.where(spread > 0, spread, 1.0)
-    values = np.broadcast_to(np.asarray(scale, dtype=np.float64), points.shape[-1:])
-    if not (np.isfinite(values).all() and (values > 0).all()):
-        raise ValueError(f"inducing_scale must be positive and finite, got {scale}")
-    return values
+    values = positive_array("inducing_scale", scale)
+    if values.shape not in ((), (1,), points.shape[-1:]):
+        raise ValueError(f"inducing_scale must be a number or one per feature, {points.shape[-1:]}, got {values.shape}")
+    return np.broadcast_to(values, points.shape[-1:])

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from svgp_vae_tf.arguments import finite_array, whole_number
 from svgp_vae_tf.gp import linalg, whitened
 from svgp_vae_tf.kernels import Kernel
 from svgp_vae_tf.priors.base import LatentData, LatentPosterior, SufficientStatistics
@@ -48,12 +49,10 @@ class VariationalGP(SparseGP):
     ) -> None:
         if num_data is None:
             raise ValueError("a variational q(u) is for one GP over a data set: give num_data, its number of points")
-        if num_latents < 1:
-            raise ValueError(f"num_latents must be at least 1, got {num_latents}")
         if "bound" in kwargs:
             raise ValueError("a variational q(u) has one bound, that of eq. 8; leave out `bound`")
         super().__init__(kernel, inducing_points, num_data=num_data, **kwargs)
-        self.num_latents = int(num_latents)
+        self.num_latents = whole_number("num_latents", num_latents)
         super().validate_latents(self.num_latents)
         shape = (self.num_latents, self.initial_inducing_points.shape[-2])
         options: dict[str, Any] = {"initializer": "zeros", "dtype": "float64", "autocast": False}
@@ -83,12 +82,10 @@ class VariationalGP(SparseGP):
         Raises:
             ValueError: for wrong shapes, values that are not finite, or an A that is not positive definite.
         """
-        mu, a = (np.asarray(x, dtype=np.float64) for x in (mu, a))
+        mu, a = finite_array("mu", mu), finite_array("A", a)
         shapes = tuple(self._mean.shape), tuple(self._raw_factor.shape)
         if (mu.shape, a.shape) != shapes:
             raise ValueError(f"mu and A need shapes {shapes[0]} and {shapes[1]}, got {mu.shape} and {a.shape}")
-        if not (np.isfinite(mu).all() and np.isfinite(a).all()):
-            raise ValueError("mu or A hold values that are not finite")
         if not (np.allclose(a, np.swapaxes(a, -1, -2)) and (np.linalg.eigvalsh(a) > 0).all()):
             raise ValueError("A must be symmetric and positive definite")
         q = whitened.from_inducing_moments(tf.constant(mu), tf.constant(a), self.chol_kmm)

@@ -44,8 +44,11 @@ def test_a_group_without_context_is_named():
         ({"group": np.full(N, 2**53 + 1)}, "ids from 2\\*\\*53"),
         ({"group": np.zeros((N, 2))}, "one id for each row"),
         ({"group": np.zeros(N, complex)}, "numbers or text"),
-        ({"group": np.array(["a", None] * N, object)[:N]}, "are some missing"),
-        ({"group": np.array(["a", np.nan] * N, object)[:N]}, "are some missing"),
+        ({"group": np.array(["a", None] * N, object)[:N]}, r"group holds \d missing value"),
+        ({"group": np.array(["a", 1] * N, object)[:N]}, "neither all numbers nor all text"),
+        ({"group": np.ma.array(IDS, mask=IDS == 7)}, r"group holds \d missing value"),
+        ({"pose": np.ma.array(np.ones(N), mask=IDS == 7)}, r"pose holds \d missing value"),
+        ({"group": np.array(["a", np.nan] * N, object)[:N]}, r"group holds \d missing value"),
         ({"pose": 1.0}, "have one length"),
     ],
 )

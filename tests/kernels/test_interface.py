@@ -53,7 +53,7 @@ def test_an_untrainable_kernel_has_no_trainable_weights():
     [
         (lambda: SquaredExponential(length_scale=0.0), "SquaredExponential: length_scale must be positive and finite"),
         (lambda: SquaredExponential(amplitude=-1.0), "SquaredExponential: amplitude must be positive and finite"),
-        (lambda: Matern32(length_scale=[1.0, -1.0]), "Matern32: scales must be positive and finite"),
+        (lambda: Matern32(length_scale=[1.0, -1.0]), "Matern32: length_scale must be positive and finite"),
         (lambda: RationalQuadratic(scale_mixture_rate=np.inf), "scale_mixture_rate must be positive and finite"),
         (lambda: White(np.nan), "White: amplitude must be positive and finite"),
         (lambda: Periodic(period=0.0), "Periodic: period must be positive and finite"),

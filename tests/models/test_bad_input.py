@@ -42,7 +42,7 @@ ARRAYS = {
     "empty": (TIMES[:0], VALUES[:0], r"aux is empty: shape \(0, 8\)"),
     "no points": (TIMES[:, :0], VALUES[:, :0], "is empty"),
     "strings": (TIMES.astype(str), VALUES, "aux must hold numbers"),
-    "objects": (TIMES, VALUES.astype(object), "observations must hold numbers, got an array of object"),
+    "objects": (TIMES, VALUES.astype(str).astype(object), "observations must hold numbers, got an array of object"),
     "complex": (TIMES, VALUES.astype(complex), "observations must hold numbers"),
     "aux of one axis": (TIMES[0], VALUES, r"aux needs at least 2 axes \(series, points\), got shape \(8,\)"),
     "aux of too many axes": (TIMES[..., None, None], VALUES, r"features of shape \(6, 8, 1, 1\); they need 3 axes"),

@@ -353,7 +353,7 @@ def test_a_seed_means_the_same_functions_at_any_inputs(name, num_data):
     part = x[1:4] if num_data else x[:, 1:4]
     np.testing.assert_allclose(values[..., 1:4, :], model.sample_latent(part, 3, seed=4), rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(values[:2], model.sample_latent(x, 2, seed=4), rtol=1e-9, atol=1e-9)
-    with pytest.raises(ValueError, match="seed must be a whole number of at least 0, got -1"):
+    with pytest.raises(ValueError, match="seed must be at least 0, got -1"):
         model.sample(x, seed=-1)
 
 
