@@ -18,7 +18,7 @@ setup(
     long_description=(HERE / "README.md").read_text(),
     long_description_content_type="text/markdown",
     license="MIT",
-    packages=find_packages(include=["svgp_vae_tf*", "data_generators*", "run_experiments*"]),
+    packages=find_packages(include=["svgp_vae_tf*", "commands*", "data_generators*", "run_experiments*"]),
     package_data={"svgp_vae_tf": ["py.typed"]},
     # the narrowest of the libraries below is Keras 3.15, which needs 3.11; TensorFlow 2.21 has wheels up to 3.13
     python_requires=">=3.11,<3.14",

@@ -86,6 +86,7 @@ def files(folder: str) -> list[pathlib.Path]:
     return sorted((ROOT / folder).rglob("*.py"))
 
 
+PARTS = ("svgp_vae_tf", "commands", "data_generators", "run_experiments", "benchmarks")
 PACKAGE = {path.relative_to(ROOT).as_posix(): imports_of(path) for path in files("svgp_vae_tf")}
 
 ORDER = [
@@ -142,7 +143,12 @@ def test_data_generators_know_no_model(path):
     assert not top & ({"svgp_vae_tf", "run_experiments", "keras"} - libraries)
 
 
-@pytest.mark.parametrize("folder", ["svgp_vae_tf", "data_generators", "run_experiments", "benchmarks"])
+@pytest.mark.parametrize("path", files("commands"), ids=lambda path: path.name)
+def test_what_commands_share_needs_no_library(path):
+    assert {module.split(".")[0] for module in imports_of(path)} <= set(sys.stdlib_module_names) | {"commands"}
+
+
+@pytest.mark.parametrize("folder", PARTS)
 def test_nothing_imports_the_old_keras(folder):
     for path in files(folder):
         assert not {module.split(".")[0] for module in imports_of(path)} & {"tf_keras"}
@@ -187,7 +193,7 @@ def modules_of(folder: str) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("folder", ["svgp_vae_tf", "data_generators", "run_experiments", "benchmarks", "tests"])
+@pytest.mark.parametrize("folder", [*PARTS, "tests"])
 def test_imports_have_no_circle(folder):
     left = modules_of(folder)
     # a package's own modules may be imported through it
@@ -199,9 +205,7 @@ def test_imports_have_no_circle(folder):
 
 # Shape of the code.
 
-CODE = [
-    path for folder in ("svgp_vae_tf", "data_generators", "run_experiments", "benchmarks") for path in files(folder)
-]
+CODE = [path for folder in PARTS for path in files(folder)]
 
 
 @pytest.mark.parametrize("path", CODE, ids=lambda path: path.relative_to(ROOT).as_posix())

@@ -5,6 +5,7 @@ from typing import Any
 
 from absl import app, flags
 
+from commands.lock import FolderInUseError
 from data_generators.messages import one_line
 from data_generators.sprites import dataset
 
@@ -16,7 +17,8 @@ def run(options: Any) -> None:
         options: an object with the values of the flags as attributes.
 
     Raises:
-        SpriteError: for options that cannot be satisfied, and OSError if a file cannot be written.
+        SpriteError: for options that cannot be satisfied, FolderInUseError if another process is writing to the folder,
+            and OSError if a file cannot be written.
     """
     if options.output is None and options.contact_sheet is None:
         raise dataset.SpriteError("nothing to do: give --output=FOLDER, --contact_sheet=FILE.png or both")
@@ -52,7 +54,7 @@ def main(_: list[str]) -> None:
     """Run with the flags of the command line; errors end the program with one line."""
     try:
         run(flags.FLAGS)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, FolderInUseError) as error:
         raise SystemExit(f"error: {one_line(error)}") from error
 
 

@@ -6,11 +6,12 @@ from typing import Any
 from absl import app, flags
 
 import svgp_vae_tf as svgp
+from commands.lock import FolderInUseError
 from run_experiments.common import distributed, run_folder
 
 flags.disclaim_key_flags()  # --help lists them as flags of the program that defines them
 
-ERRORS = (ValueError, OSError, run_folder.RunFolderError, svgp.ModelFileError, svgp.WorkerLostError)
+ERRORS = (ValueError, OSError, FolderInUseError, run_folder.RunFolderError, svgp.WorkerLostError)
 """Errors that the user can fix; all others are faults of the program and keep their traceback."""
 
 

@@ -1,15 +1,17 @@
 """The folder of a run: config.json, metrics.json, history.csv, figures, TensorBoard logs, model and checkpoint."""
 
+import contextlib
 import csv
 import json
 import math
 import os
-import tempfile
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 
+from commands.lock import locked
 from run_experiments.common.provenance import provenance
 from svgp_vae_tf import callbacks
 from svgp_vae_tf.saving import load_weights
@@ -23,7 +25,7 @@ class RunFolderError(Exception):
 
 
 class RunFolder:
-    """Paths and JSON files of one run. Nothing is written before `create`.
+    """Paths and JSON files of one run. Nothing is written before `start`; who writes needs a folder from `claim`.
 
     Args:
         path: the folder.
@@ -50,19 +52,6 @@ class RunFolder:
         """Path of a figure."""
         return os.path.join(self.figures, f"{name}.png")
 
-    def create(self) -> None:
-        """Create the folder if it does not exist.
-
-        Raises:
-            RunFolderError: if it cannot be written.
-        """
-        try:
-            os.makedirs(self.figures, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.path):
-                pass
-        except OSError as error:
-            raise RunFolderError(f"cannot write to {self.path}: {error.strerror}") from error
-
     def start(self, settings: dict[str, Any], may_change: tuple[str, ...] = (), data_digest: str | None = None) -> None:
         """Create the folder and write config.json: settings, a digest of the data, and the provenance of each session.
 
@@ -72,9 +61,9 @@ class RunFolder:
             data_digest: a digest of the data, if they are to be the same when the run is resumed.
 
         Raises:
-            RunFolderError: if the folder cannot be written, or holds a run with other settings or data.
+            RunFolderError: if the folder holds a run with other settings or data.
         """
-        self.create()
+        os.makedirs(self.figures, exist_ok=True)
         settings = json.loads(json.dumps(settings))  # as they will be read back
         sessions = []
         if os.path.exists(self.config):
@@ -143,6 +132,25 @@ class RunFolder:
         metrics = {**metrics, "session_minutes": (time.perf_counter() - self._began) / 60.0}
         write_json(self.metrics, metrics)
         return metrics
+
+
+@contextlib.contextmanager
+def claim(path: str, resume: bool = False) -> Iterator[RunFolder]:
+    """The folder of a run, which no other process can claim until the with block ends.
+
+    Args:
+        path, resume: as for `RunFolder`.
+
+    Raises:
+        FolderInUseError: if another process has claimed the folder.
+        RunFolderError: as for `RunFolder`, and if the folder cannot be written.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(locked(path))
+        except OSError as error:
+            raise RunFolderError(f"cannot write to {path}: {error.strerror}") from error
+        yield RunFolder(path, resume)
 
 
 def require_free(path: str, resume: bool = False) -> None:

@@ -7,6 +7,7 @@ import pathlib
 import numpy as np
 import pytest
 
+from commands.lock import FolderInUseError, locked
 from data_generators.sprites import dataset as data
 from tests.helpers.small_sprites import TEST, TRAIN, assert_match, frames, record, write
 
@@ -146,3 +147,9 @@ def test_frames_of_another_shape_are_named(tmp_path):
 def test_a_digest_tells_data_sets_apart(written, tmp_path):
     assert write(tmp_path / "same").digest() == written.digest()
     assert write(tmp_path / "other", seed=5).digest() != written.digest()
+
+
+def test_two_processes_do_not_write_one_data_set(tmp_path):
+    with locked(tmp_path), pytest.raises(FolderInUseError, match="in use by process"):
+        write(tmp_path)
+    assert not os.listdir(tmp_path)

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from commands.lock import FolderInUseError
 from run_experiments.common import provenance, run_folder
 from run_experiments.common.run_folder import RunFolder, RunFolderError
 from svgp_vae_tf.optimizers import SOAP
@@ -87,8 +88,7 @@ def test_numbers_that_are_not_finite_become_null(tmp_path):
 
 
 def test_metrics_say_how_long_a_session_took(tmp_path):
-    folder = run_folder.RunFolder(str(tmp_path / "run"))
-    folder.create()
+    folder = run_folder.RunFolder(str(tmp_path))
     written = folder.write_metrics({"mse": 0.5})
     assert run_folder.read_json(folder.metrics) == written
     assert written["mse"] == 0.5
@@ -103,3 +103,16 @@ def test_nothing_is_written_before_a_run_starts_and_a_taken_folder_is_refused(tm
     with pytest.raises(RunFolderError, match="already holds a run; give --resume"):
         RunFolder(path)
     assert RunFolder(path, resume=True).config == folder.config
+
+
+def test_a_claimed_folder_is_refused_to_others_before_anything_else(tmp_path):
+    path = str(tmp_path / "run")
+    with run_folder.claim(path) as folder:
+        folder.start({"seed": 0})
+        for resume in (True, False):
+            with pytest.raises(FolderInUseError, match="is in use by process"), run_folder.claim(path, resume):
+                pass
+    with pytest.raises(RunFolderError, match="already holds a run"), run_folder.claim(path):
+        pass
+    with run_folder.claim(path, resume=True) as folder:
+        assert run_folder.read_json(folder.config)["settings"] == {"seed": 0}
