@@ -15,6 +15,8 @@ import numpy as np
 import tensorflow as tf
 from absl import app, flags
 
+from data_generators.files import replacing
+
 SIZE = 32
 RADIUS = 3.0
 PIXELS_PER_UNIT = 6.4
@@ -114,7 +116,7 @@ def stream(
 
 def save(path: str, data: Videos) -> None:
     """Write videos to a compressed ``.npz`` file with the fields of `Videos`; frames are stored as bytes."""
-    with open(path, "wb") as file:
+    with replacing(path) as file:
         np.savez_compressed(file, times=data.times, frames=data.frames.astype(np.uint8), paths=data.paths)
 
 

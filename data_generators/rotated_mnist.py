@@ -9,7 +9,6 @@ Run as a program, it writes a data set to a file:
     python -m data_generators.rotated_mnist --mnist_path=mnist.npz --digits=3 --noeval_shuffle --output=rotated.npz
 """
 
-import os
 import random
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -20,6 +19,7 @@ from scipy import ndimage
 from sklearn.decomposition import PCA
 
 from data_generators import mnist_files
+from data_generators.files import replacing
 from data_generators.messages import one_line
 from data_generators.mnist_files import SIZE, check_digits
 
@@ -190,14 +190,8 @@ def save(path: str, data: RotatedMNIST) -> None:
     arrays: dict[str, Any] = {"pca": data.pca, "held_out_angle": np.float64(data.held_out_angle)}
     for name in _SPLITS:
         arrays |= {f"{name}_{field}": array for field, array in getattr(data, name)._asdict().items()}
-    partial = f"{path}.partial"
-    try:
-        with open(partial, "wb") as file:
-            np.savez_compressed(file, **arrays)
-        os.replace(partial, path)
-    finally:
-        if os.path.exists(partial):
-            os.remove(partial)
+    with replacing(path) as file:
+        np.savez_compressed(file, **arrays)
 
 
 def load(path: str) -> RotatedMNIST:

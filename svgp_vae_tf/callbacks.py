@@ -4,15 +4,16 @@ Pictures for TensorBoard are matplotlib figures; matplotlib is imported only whe
 """
 
 import csv
-import errno
+import io
 import os
-import shutil
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+from svgp_vae_tf import files
 
 Numbers = Callable[[keras.Model], Mapping[str, float]]
 """A function from a model to named numbers."""
@@ -54,7 +55,7 @@ class Checkpoint(keras.callbacks.Callback):
         path: the file, ``.weights.h5``.
 
     Raises:
-        OSError: if there is no room for the file; the last one is kept.
+        OSError: if the file cannot be written, for example for lack of room; the last one is kept.
     """
 
     def __init__(self, path: str) -> None:
@@ -63,23 +64,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Replace the file."""
-        require_room(self._path, self.model)
-        partial = self._path.removesuffix(".weights.h5") + ".partial.weights.h5"
-        self.model.save_weights(partial, overwrite=True)
-        os.replace(partial, self._path)
-
-
-def require_room(path: str, model: keras.Model) -> None:
-    """Raise OSError if the disk has no room for a file with the weights of the model and its optimizer.
-
-    Checked in advance because running out of room while writing prints a page of messages.
-    """
-    variables = [*model.variables, *model.optimizer.variables]
-    needed = 1.1 * sum(np.prod(v.shape) * np.dtype(v.dtype).itemsize for v in variables) + 2**20
-    free = shutil.disk_usage(os.path.dirname(os.path.abspath(path))).free
-    if free < needed:
-        sizes = f"{needed / 1e6:.0f} MB are needed, {free / 1e6:.0f} MB are free"
-        raise OSError(errno.ENOSPC, f"no room for {os.path.basename(path)}: {sizes}; make room, then resume")
+        files.write_with_keras(self.model.save_weights, self._path, ".weights.h5")
 
 
 class HistoryFile(keras.callbacks.Callback):
@@ -108,13 +93,12 @@ class HistoryFile(keras.callbacks.Callback):
         step = steps_done(self.model)
         numbers = {**(logs or {}), **self._extra(self.model)}
         self._rows.append({"step": step, **{key: float(value) for key, value in numbers.items()}})
-        partial = self._path + ".partial"
-        with open(partial, "w", newline="") as file:
-            names = dict.fromkeys(name for row in self._rows for name in row)  # not every epoch has all of them
-            writer = csv.DictWriter(file, list(names))
-            writer.writeheader()
-            writer.writerows(self._rows)
-        os.replace(partial, self._path)
+        names = dict.fromkeys(name for row in self._rows for name in row)  # not every epoch has all of them
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(names))
+        writer.writeheader()
+        writer.writerows(self._rows)
+        files.replace(self._path, text.getvalue().encode())
 
 
 def read_history(path: str) -> list[dict[str, Any]]:

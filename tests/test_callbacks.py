@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from svgp_vae_tf import callbacks
 from tests.helpers import small_models
+from tests.helpers.full_disk import contents, no_room_beyond
 
 STEPS = 2  # per epoch
 
@@ -88,22 +89,28 @@ def test_a_checkpoint_holds_the_state_of_training(model, tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
-def test_a_checkpoint_that_cannot_be_written_leaves_the_last_one(model, tmp_path, monkeypatch):
-    path = str(tmp_path / "checkpoint.weights.h5")
-    train(model, 1, callbacks.Checkpoint(path))
-    with open(path, "rb") as file:
-        before = file.read()
+@pytest.mark.parametrize("kind", [callbacks.Checkpoint, callbacks.HistoryFile])
+def test_a_file_that_cannot_be_written_leaves_the_last_one_and_one_line(kind, model, tmp_path):
+    path = str(tmp_path / "file.weights.h5")
+    train(model, 1, kind(path))
+    before = contents(tmp_path)
+    with pytest.raises(OSError, match="File too large: '.*file.weights.h5'$") as caught, no_room_beyond(60):
+        train(model, 1, kind(path))
+    assert "\n" not in str(caught.value)
+    assert contents(tmp_path) == before
 
-    def half(target: str, **_) -> None:
-        with open(target, "wb") as file:
-            file.write(b"half of")
-        raise OSError("no space left on device")
 
-    monkeypatch.setattr(model, "save_weights", half)
-    with pytest.raises(OSError, match="no space left"):
-        train(model, 1, callbacks.Checkpoint(path))
-    with open(path, "rb") as file:
-        assert file.read() == before
+def test_checkpoints_of_any_keras_model_are_written_that_way(tmp_path):
+    model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(3)])
+    path = str(tmp_path / "plain.weights.h5")
+    checkpoint = callbacks.Checkpoint(path)
+    checkpoint.set_model(model)
+    checkpoint.on_epoch_end(0)
+    before = contents(tmp_path)
+    with pytest.raises(OSError, match="plain.weights.h5'$"), no_room_beyond(2000):
+        checkpoint.on_epoch_end(1)
+    assert contents(tmp_path) == before
+    model.load_weights(path)
 
 
 def picture(model) -> dict[str, Figure]:

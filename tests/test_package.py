@@ -90,7 +90,7 @@ PARTS = ("svgp_vae_tf", "commands", "data_generators", "run_experiments", "bench
 PACKAGE = {path.relative_to(ROOT).as_posix(): imports_of(path) for path in files("svgp_vae_tf")}
 
 ORDER = [
-    "distribution errors",
+    "distribution errors files",
     "gp",
     "features kernels layers likelihoods objectives optimizers",
     "auxiliary groups inducing networks priors",

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import glob
 import json
 import math
 import os
@@ -13,7 +14,7 @@ import keras
 
 from commands.lock import locked
 from run_experiments.common.provenance import provenance
-from svgp_vae_tf import callbacks
+from svgp_vae_tf import callbacks, files
 from svgp_vae_tf.saving import load_weights
 
 DEFAULTS_OF_OLD_CONFIGS = {"optimizer": "adam"}
@@ -121,11 +122,8 @@ class RunFolder:
                                  "restore the complete file, or start again in another folder")  # fmt: skip
 
     def save_model(self, model: keras.Model) -> None:
-        """Write the model file atomically."""
-        callbacks.require_room(self.model, model)
-        partial = os.path.join(self.path, "model.partial.keras")
-        model.save(partial)
-        os.replace(partial, self.model)
+        """Replace the model file."""
+        files.write_with_keras(model.save, self.model, ".keras")
 
     def write_metrics(self, metrics: dict[str, Any]) -> dict[str, Any]:
         """Write metrics.json; returns the metrics with the minutes since this session of the run began."""
@@ -150,7 +148,10 @@ def claim(path: str, resume: bool = False) -> Iterator[RunFolder]:
             stack.enter_context(locked(path))
         except OSError as error:
             raise RunFolderError(f"cannot write to {path}: {error.strerror}") from error
-        yield RunFolder(path, resume)
+        folder = RunFolder(path, resume)
+        for left in glob.glob(os.path.join(glob.escape(path), "**", "*.partial"), recursive=True):
+            os.remove(left)  # by a process that was killed while it wrote the file
+        yield folder
 
 
 def require_free(path: str, resume: bool = False) -> None:
@@ -167,12 +168,8 @@ def one_line(error: BaseException) -> str:
 
 
 def write_json(path: str, value: Any) -> None:
-    """Write JSON atomically; numbers that are not finite become null."""
-    partial = f"{path}.partial"
-    with open(partial, "w") as file:
-        json.dump(_finite(value), file, indent=2, allow_nan=False)
-        file.write("\n")
-    os.replace(partial, path)
+    """Replace a JSON file; numbers that are not finite become null."""
+    files.replace(path, f"{json.dumps(_finite(value), indent=2, allow_nan=False)}\n".encode())
 
 
 def _finite(value: Any) -> Any:

@@ -6,10 +6,11 @@ import keras
 import numpy as np
 import pytest
 
-from commands.lock import FolderInUseError
+from commands.lock import NAME, FolderInUseError
 from run_experiments.common import provenance, run_folder
 from run_experiments.common.run_folder import RunFolder, RunFolderError
 from svgp_vae_tf.optimizers import SOAP
+from tests.helpers.full_disk import contents
 
 
 @pytest.fixture
@@ -116,3 +117,11 @@ def test_a_claimed_folder_is_refused_to_others_before_anything_else(tmp_path):
         pass
     with run_folder.claim(path, resume=True) as folder:
         assert run_folder.read_json(folder.config)["settings"] == {"seed": 0}
+
+
+def test_what_a_killed_process_left_half_written_is_removed_by_the_next(tmp_path):
+    (tmp_path / "figures").mkdir()
+    for name in ("config.json", "model.keras.12ab34cd.partial", "figures/curves.png.12ab34cd.partial"):
+        (tmp_path / name).write_text("{}")
+    with run_folder.claim(str(tmp_path), resume=True):
+        assert set(contents(tmp_path)) == {"config.json", NAME}
