@@ -3,10 +3,11 @@
 Pictures for TensorBoard are matplotlib figures; matplotlib is imported only when one is written.
 """
 
+import contextlib
 import csv
 import io
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -122,6 +123,9 @@ class TensorBoardMonitor(keras.callbacks.Callback):
         pictures: draws named matplotlib figures from the model.
         every: number of epochs between pictures.
         extra: computes further numbers to write.
+
+    Raises:
+        OSError: if they cannot be written.
     """
 
     def __init__(
@@ -137,22 +141,35 @@ class TensorBoardMonitor(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Open the event file."""
-        self._writer = tf.summary.create_file_writer(self._folder)
+        with _writing(self._folder):
+            self._writer = tf.summary.create_file_writer(self._folder)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write numbers and, when due, pictures."""
-        step = steps_done(self.model)
-        with self._writer.as_default(step=step):
-            for name, value in {**(logs or {}), **self._extra(self.model)}.items():
+        numbers = {**(logs or {}), **self._extra(self.model)}
+        figures = self._pictures(self.model) if (epoch + 1) % self._every == 0 else {}
+        images = {name: figure_to_image(figure) for name, figure in figures.items()}
+        with _writing(self._folder), self._writer.as_default(step=steps_done(self.model)):
+            for name, value in numbers.items():
                 tf.summary.scalar(name, value)
-            if (epoch + 1) % self._every == 0:
-                for name, figure in self._pictures(self.model).items():
-                    tf.summary.image(name, figure_to_image(figure)[np.newaxis])
-        self._writer.flush()
+            for name, image in images.items():
+                tf.summary.image(name, image[np.newaxis])
+            self._writer.flush()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Close the event file."""
-        self._writer.close()
+        with _writing(self._folder):
+            self._writer.close()
+
+
+@contextlib.contextmanager
+def _writing(folder: str) -> Iterator[None]:
+    """A context that reduces TensorFlow's pages about event files that cannot be written to an OSError of one line."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        reason = error.message.splitlines()[0].split("}} ")[-1]  # after the name of an operation
+        raise OSError(f"cannot write event files for TensorBoard in {folder}: {reason}") from error
 
 
 def figure_to_image(figure: Any) -> np.ndarray:

@@ -147,6 +147,15 @@ def test_tensorboard_shows_numbers_and_pictures_at_their_steps(model, tmp_path):
     np.testing.assert_array_equal(images["picture"][8], callbacks.figure_to_image(picture(model)["picture"]))
 
 
+@pytest.mark.parametrize("room", [0, 300])
+def test_event_files_that_cannot_be_written_are_named_in_one_line(room, model, tmp_path):
+    monitor = callbacks.TensorBoardMonitor(str(tmp_path), picture)
+    with pytest.raises(OSError, match=f"cannot write event files for TensorBoard in {tmp_path}: ") as caught:
+        with no_room_beyond(room):
+            train(model, 2, monitor)
+    assert "File too large" in str(caught.value) and "\n" not in str(caught.value)
+
+
 def test_matplotlib_is_needed_for_pictures_only(model, tmp_path, monkeypatch):
     drawn = picture(model)["picture"]
     for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
