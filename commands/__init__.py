@@ -1,1 +1,1 @@
-"""What all commands share, whether they write data, run experiments or measure: locks on folders."""
+"""What all commands share: a quiet start, errors and stops in one line, locks on folders."""

@@ -12,9 +12,10 @@ Run as a program, it writes a fixed set of videos to a file:
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
-from absl import app, flags
+from absl import flags
 
+from commands import program
+from commands.quiet import tensorflow as tf
 from data_generators.files import replacing
 
 SIZE = 32
@@ -139,13 +140,10 @@ def load(path: str) -> Videos:
     return data
 
 
-def _main(_: list[str]) -> None:
+def _main() -> None:
     options = flags.FLAGS
     data = videos(options.num_videos, options.num_frames, options.length_scale, options.seed)
-    try:
-        save(options.output, data)
-    except OSError as error:
-        raise SystemExit(f"cannot write {options.output}: {error}") from error
+    save(options.output, data)
     print(f"{options.output}: {options.num_videos} videos of {options.num_frames} frames")
 
 
@@ -159,4 +157,4 @@ def _define_flags() -> None:
 
 if __name__ == "__main__":
     _define_flags()
-    app.run(_main)
+    program.run(_main)

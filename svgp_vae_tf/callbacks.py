@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from svgp_vae_tf import files
+from svgp_vae_tf.files import replace, write_with_keras
 
 Numbers = Callable[[keras.Model], Mapping[str, float]]
 """A function from a model to named numbers."""
@@ -65,7 +65,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Replace the file."""
-        files.write_with_keras(self.model.save_weights, self._path, ".weights.h5")
+        write_with_keras(self.model.save_weights, self._path, ".weights.h5")
 
 
 class HistoryFile(keras.callbacks.Callback):
@@ -99,7 +99,7 @@ class HistoryFile(keras.callbacks.Callback):
         writer = csv.DictWriter(text, list(names))
         writer.writeheader()
         writer.writerows(self._rows)
-        files.replace(self._path, text.getvalue().encode())
+        replace(self._path, text.getvalue().encode())
 
 
 def read_history(path: str) -> list[dict[str, Any]]:

@@ -3,10 +3,9 @@
 import sys
 from typing import Any
 
-from absl import app, flags
+from absl import flags
 
-from commands.lock import FolderInUseError
-from data_generators.messages import one_line
+from commands import program
 from data_generators.sprites import dataset
 
 
@@ -50,14 +49,6 @@ def run(options: Any) -> None:
         print(f"{options.output}: {sizes}")
 
 
-def main(_: list[str]) -> None:
-    """Run with the flags of the command line; errors end the program with one line."""
-    try:
-        run(flags.FLAGS)
-    except (ValueError, OSError, FolderInUseError) as error:
-        raise SystemExit(f"error: {one_line(error)}") from error
-
-
 def define_flags() -> None:
     """Define the flags of the program."""
     flags.DEFINE_string("output", None, "The folder to write a data set to.")
@@ -72,4 +63,4 @@ def define_flags() -> None:
 
 if __name__ == "__main__":
     define_flags()
-    app.run(main)
+    program.run(lambda: run(flags.FLAGS))

@@ -160,13 +160,6 @@ def require_free(path: str, resume: bool = False) -> None:
         raise RunFolderError(f"{path} already holds a run; give --resume to continue it, or another --output_dir")
 
 
-def one_line(error: BaseException) -> str:
-    """The message of an error as a command prints it, in one line."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return str(error)
-
-
 def write_json(path: str, value: Any) -> None:
     """Replace a JSON file; numbers that are not finite become null."""
     files.replace(path, f"{json.dumps(_finite(value), indent=2, allow_nan=False)}\n".encode())

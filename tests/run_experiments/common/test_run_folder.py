@@ -1,7 +1,5 @@
 """Run folders: what a resumed run is checked for, and what a command says of errors."""
 
-import errno
-
 import keras
 import numpy as np
 import pytest
@@ -72,14 +70,6 @@ def test_a_history_that_goes_with_the_checkpoint_passes(folder):
     with open(folder.history, "w") as file:
         file.write("step,mse,eval_mse\n4,0.5,\n8,0.4,0.3\n12,0.3,0.2\n")  # the last row is of after the checkpoint
     folder.check_history(8, ("mse",))
-
-
-def test_errors_of_files_name_them():
-    assert (
-        run_folder.one_line(PermissionError(errno.EACCES, "Permission denied", "x.npz")) == "x.npz: Permission denied"
-    )
-    assert run_folder.one_line(OSError(errno.ENOSPC, "no room for x")) == "no room for x"
-    assert run_folder.one_line(ValueError("a, not b")) == "a, not b"
 
 
 def test_numbers_that_are_not_finite_become_null(tmp_path):

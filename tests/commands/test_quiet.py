@@ -1,0 +1,60 @@
+"""What TensorFlow prints at a start."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from commands import quiet
+
+
+def start(module: str, **environment: str) -> subprocess.CompletedProcess:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TF_CPP")}
+    line = [sys.executable, "-W", "ignore", "-m", module, "--help"]
+    return subprocess.run(line, env=kept | environment, capture_output=True, text=True, timeout=300)
+
+
+def test_a_command_starts_without_notes():
+    done = start("run_experiments.report")
+    assert "--results_dir" in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", ["run_experiments.demo", "benchmarks.settings", "data_generators.moving_ball",
+                                    "data_generators.sprites", "data_generators.rotated_mnist"])  # fmt: skip
+def test_every_kind_of_command_starts_without_notes(module):
+    assert start(module).stderr == ""
+
+
+@pytest.mark.slow
+def test_notes_that_are_asked_for_are_shown():
+    assert "oneDNN custom operations are on" in start("run_experiments.report", TF_CPP_MIN_LOG_LEVEL="0").stderr
+
+
+def test_warnings_and_errors_pass(capfd):
+    with quiet.without_notes():
+        for line in (b"I0000 00:00 a note", b"W0000 00:00 a warning", b"E0000 an error", b"Illegal", b"no newline"):
+            os.write(2, line + b"\n" * (line != b"no newline"))
+    assert capfd.readouterr().err == "W0000 00:00 a warning\nE0000 an error\nIllegal\nno newline"
+    with pytest.raises(ImportError), quiet.without_notes():
+        raise ImportError
+    os.write(2, b"I0000 later\n")
+    assert capfd.readouterr().err == "I0000 later\n"
+
+
+CRASH = """
+import os, sys, types
+sys.modules["tensorflow"] = types.ModuleType("tensorflow")  # it takes seconds
+from commands import quiet
+with quiet.without_notes():
+    os.write(2, b"I0000 a note\\nF0000 needs another processor\\n")
+    os.abort()
+"""
+
+
+def test_the_message_of_a_crash_arrives():
+    done = subprocess.run([sys.executable, "-c", CRASH], capture_output=True, text=True, timeout=300)
+    assert done.returncode != 0
+    assert done.stderr == "F0000 needs another processor\n"
