@@ -2,7 +2,8 @@
 
 To be imported before TensorFlow. The notes come from code that runs when the libraries are loaded, before they look at
 TF_CPP_MIN_LOG_LEVEL, so they are taken out of what is written to the standard error meanwhile. Another process does it,
-so that the message of a crash arrives as well. With TF_CPP_MIN_LOG_LEVEL=0 nothing is taken out.
+so that the message of a crash arrives as well. A missing CUDA driver is reported as an error when devices are looked
+for; that is taken out too, but not other errors of CUDA. With TF_CPP_MIN_LOG_LEVEL=0 nothing is taken out.
 """
 
 import contextlib
@@ -12,10 +13,11 @@ import sys
 from collections.abc import Iterator
 
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
-FILTER = """
+NOTES = r"I\d{4} |WARNING: All log messages before absl::InitializeLog|E\d{4} .* cuInit: .*\(303\)"
+FILTER = f"""
 import re, sys
 for line in sys.stdin.buffer:
-    if not re.match(rb"I[0-9]{4} |WARNING: All log messages before absl::InitializeLog", line):
+    if not re.match(rb"{NOTES}", line):
         sys.stderr.buffer.write(line)
         sys.stderr.flush()
 """
@@ -40,4 +42,6 @@ def without_notes() -> Iterator[None]:
 os.environ.setdefault(LEVEL, "1")  # warnings and errors
 wanted = "tensorflow" in sys.modules or os.environ[LEVEL] == "0"
 with contextlib.nullcontext() if wanted else without_notes():
-    import tensorflow  # noqa: F401
+    import tensorflow
+
+    tensorflow.config.list_physical_devices("GPU")

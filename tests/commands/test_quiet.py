@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from commands import quiet
+from tests.helpers import stopped_runs
 
 
 def start(module: str, **environment: str) -> subprocess.CompletedProcess:
@@ -29,15 +30,23 @@ def test_every_kind_of_command_starts_without_notes(module):
 
 
 @pytest.mark.slow
+def test_a_run_writes_nothing_to_the_standard_error(tmp_path):
+    with stopped_runs.command(str(tmp_path / "run")) as process:
+        output, errors = process.communicate(timeout=600)
+    assert "after 60 steps" in output and errors == ""
+
+
+@pytest.mark.slow
 def test_notes_that_are_asked_for_are_shown():
     assert "oneDNN custom operations are on" in start("run_experiments.report", TF_CPP_MIN_LOG_LEVEL="0").stderr
 
 
 def test_warnings_and_errors_pass(capfd):
     with quiet.without_notes():
-        for line in (b"I0000 00:00 a note", b"W0000 00:00 a warning", b"E0000 an error", b"Illegal", b"no newline"):
-            os.write(2, line + b"\n" * (line != b"no newline"))
-    assert capfd.readouterr().err == "W0000 00:00 a warning\nE0000 an error\nIllegal\nno newline"
+        os.write(2, b"I0000 00:00 a note\nW0000 00:00 a warning\nE0000 failed call to cuInit: UNKNOWN ERROR (303)\n")
+        os.write(2, b"E0000 failed call to cuInit: UNKNOWN ERROR (999)\nIllegal\nno newline")
+    expected = "W0000 00:00 a warning\nE0000 failed call to cuInit: UNKNOWN ERROR (999)\nIllegal\nno newline"
+    assert capfd.readouterr().err == expected
     with pytest.raises(ImportError), quiet.without_notes():
         raise ImportError
     os.write(2, b"I0000 later\n")
@@ -45,8 +54,11 @@ def test_warnings_and_errors_pass(capfd):
 
 
 CRASH = """
-import os, sys, types
-sys.modules["tensorflow"] = types.ModuleType("tensorflow")  # it takes seconds
+import os, sys
+class TensorFlow:  # it takes seconds
+    class config:
+        list_physical_devices = str
+sys.modules["tensorflow"] = TensorFlow
 from commands import quiet
 with quiet.without_notes():
     os.write(2, b"I0000 a note\\nF0000 needs another processor\\n")
