@@ -5,6 +5,7 @@
 All runs are processes of their own, started the same way: others need not agree bit for bit.
 """
 
+import contextlib
 import os
 import random
 import shutil
@@ -42,7 +43,8 @@ def run_to_the_end(folder: str, *more: str) -> None:
 def stop(folder: str, number: signal.Signals, seconds: float) -> str:
     """Start a run, and send it a signal after some time; how far it came, or "" if it had ended before."""
     with command(folder) as process:
-        time.sleep(seconds)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
         process.send_signal(number)
         output, errors = process.communicate(timeout=600)
     if process.returncode == 0:
@@ -73,11 +75,11 @@ def stops(number: signal.Signals, count: int, folder: str, seed: int = 0) -> Ite
     length = time.monotonic() - began
     times = random.Random(seed)
     for i in range(count):
-        stopped = os.path.join(folder, f"stopped{i}")
-        seconds = length * (i + times.random()) / count
-        while not (reached := stop(stopped, number, seconds)):  # it was faster than the whole one
+        stopped, share = os.path.join(folder, f"stopped{i}"), (i + times.random()) / count
+        began = time.monotonic()
+        while not (reached := stop(stopped, number, seconds := share * length)):
             shutil.rmtree(stopped)
-            seconds *= 0.95
+            length, began = time.monotonic() - began, time.monotonic()  # it was faster than the one before
         run_to_the_end(stopped, "--resume")
         assert_same(whole, stopped)
         yield f"{number.name} {i + 1} of {count} after {seconds:.2f} s of {length:.1f} s, having written {reached}"
