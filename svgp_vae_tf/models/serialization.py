@@ -46,11 +46,15 @@ def arguments(config: dict[str, Any], custom_objects: Any = None) -> dict[str, A
     }
 
 
-def save(model: keras.Model, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
+def save(model: keras.Model, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> None:
     """Keras' `save`; OSError if the file cannot be written, and the one that was there is kept."""
-    write_with_keras(functools.partial(keras.Model.save, model), filepath, ".keras", overwrite, **kwargs)
+    write = functools.partial(keras.Model.save, model)
+    write_with_keras(write, filepath, ".keras", overwrite, zipped=zipped, **kwargs)
 
 
-def save_weights(model: keras.Model, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
+def save_weights(
+    model: keras.Model, filepath: Any, overwrite: bool = True, max_shard_size: float | None = None
+) -> None:
     """Keras' `save_weights`; OSError if the file cannot be written, and the one that was there is kept."""
-    write_with_keras(functools.partial(keras.Model.save_weights, model), filepath, ".weights.h5", overwrite, **kwargs)
+    write = functools.partial(keras.Model.save_weights, model)
+    write_with_keras(write, filepath, ".weights.h5", overwrite, max_shard_size=max_shard_size)
