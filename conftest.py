@@ -1,12 +1,15 @@
 """Shared by tests and doctests."""
 
 import os
+import signal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import numpy as np
 import pytest
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored by what runs in the background of a script
 
 
 @pytest.fixture(autouse=True)

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from absl import app, flags
+from absl import flags
 
-from run_experiments.common import provenance, run_folder
+from run_experiments.common import command, provenance, run_folder
 
 flags.disclaim_key_flags()  # they belong to the benchmark that defines them, whose --help shows them
 
@@ -29,7 +29,7 @@ def main(measure: Callable[..., Iterable[dict[str, Any]]], output: str, **counts
     flags.DEFINE_string("output", output, "JSON file to write.")
     for name, count in counts.items():
         flags.DEFINE_integer(name, count.default, count.help, lower_bound=1)
-    app.run(lambda _: write(measure(**{name: flags.FLAGS[name].value for name in counts}), flags.FLAGS.output))
+    command.run(lambda: write(measure(**{name: flags.FLAGS[name].value for name in counts}), flags.FLAGS.output))
 
 
 def write(reports: Iterable[dict[str, Any]], output: str) -> None:

@@ -4,6 +4,7 @@ import ctypes
 import multiprocessing
 import os
 import resource
+import signal
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
@@ -36,7 +37,10 @@ def _in_process(context: Any, environment: dict[str, str], function: Callable[..
     before = {name: os.environ.get(name) for name in environment}
     os.environ.update(environment)
     try:
-        with ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as pool:
+        on_ctrl_c = (signal.SIGINT, signal.SIG_DFL)  # the process ends without a traceback
+        with ProcessPoolExecutor(
+            1, mp_context=context, initializer=signal.signal, initargs=on_ctrl_c, max_tasks_per_child=1
+        ) as pool:
             return pool.submit(function, *args).result()
     finally:
         for name, value in before.items():

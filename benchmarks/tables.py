@@ -5,10 +5,10 @@ python -m benchmarks.tables
 
 from typing import Any
 
-from absl import app, flags
+from absl import flags
 
 from benchmarks.gp_scaling import FIELDS, exponent
-from run_experiments.common import run_folder
+from run_experiments.common import command
 from run_experiments.common.markdown import Column, Report, Section, Table, lookup, render, rewrite
 
 
@@ -286,14 +286,11 @@ SECTIONS = (
 )
 
 
-def _main(_: list[str]) -> None:
-    try:
-        rewrite(flags.FLAGS.readme, tables(flags.FLAGS.results_dir))
-    except (ValueError, OSError, run_folder.RunFolderError) as error:
-        raise SystemExit(f"error: {run_folder.one_line(error)}") from error
+def _main() -> None:
+    rewrite(flags.FLAGS.readme, tables(flags.FLAGS.results_dir))
 
 
 if __name__ == "__main__":
     flags.DEFINE_string("readme", "benchmarks/README.md", "File whose tables are rewritten, between its markers.")
     flags.DEFINE_string("results_dir", "results", "Folder with the results.")
-    app.run(_main)
+    command.run(_main)

@@ -6,13 +6,13 @@ header announces. So a small file that would unpack to gigabytes takes no memory
 
 import contextlib
 import math
-import os
 import zipfile
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from data_generators.files import replacing
 from data_generators.messages import one_line
 
 
@@ -91,14 +91,8 @@ def write(path: str, arrays: Mapping[str, Any], expected: Mapping[str, Expected]
         if arrays[name].nbytes > most_bytes:
             raise ValueError(f"{name} has {arrays[name].nbytes} bytes, more than the {most_bytes} of a file: write two")
         check_values(name, arrays[name], array)
-    partial = f"{path}.partial"
-    try:
-        with open(partial, "wb") as file:
-            np.savez_compressed(file, **arrays)
-        os.replace(partial, path)
-    finally:
-        if os.path.exists(partial):
-            os.remove(partial)
+    with replacing(path) as file:
+        np.savez_compressed(file, **arrays)
 
 
 def check_shapes(found: Mapping[str, _HasShape], expected: Mapping[str, Expected]) -> None:

@@ -12,11 +12,12 @@ Run as a program, it writes a fixed set of videos to a file:
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
-from absl import app, flags
+from absl import flags
 
 from data_generators import array_files
 from data_generators.array_files import Expected
+from data_generators.commands import program
+from data_generators.commands.quiet import tensorflow as tf
 
 SIZE = 32
 RADIUS = 3.0
@@ -146,13 +147,10 @@ def load(path: str) -> Videos:
     )
 
 
-def _main(_: list[str]) -> None:
+def _main() -> None:
     options = flags.FLAGS
     data = videos(options.num_videos, options.num_frames, options.length_scale, options.seed)
-    try:
-        save(options.output, data)
-    except (ValueError, OSError) as error:
-        raise SystemExit(f"cannot write {options.output}: {error}") from error
+    save(options.output, data)
     print(f"{options.output}: {options.num_videos} videos of {options.num_frames} frames")
 
 
@@ -166,4 +164,4 @@ def _define_flags() -> None:
 
 if __name__ == "__main__":
     _define_flags()
-    app.run(_main)
+    program.run(_main)

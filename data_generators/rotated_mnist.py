@@ -14,12 +14,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 from scipy import ndimage
 from sklearn.decomposition import PCA
 
 from data_generators import array_files, mnist_files
 from data_generators.array_files import Expected
+from data_generators.commands import program
 from data_generators.messages import one_line
 from data_generators.mnist_files import SIZE, check_digits
 
@@ -249,24 +250,21 @@ def _parse_digits(value: str) -> list[int]:
     return [int(digit) for digit in value.replace(",", "")]
 
 
-def _main(_: list[str]) -> None:
+def _main() -> None:
     options = flags.FLAGS
-    try:
-        digits = _parse_digits(options.digits)
-        data = rotated(
-            *load_digits(options.mnist_path, options.source),
-            digits=digits,
-            images_per_digit=options.images_per_digit,
-            num_angles=options.num_angles,
-            held_out_angle=options.held_out_angle,
-            drop_rate=options.drop_rate,
-            num_scores=options.num_scores,
-            seed=options.seed,
-            eval_shuffle=options.eval_shuffle,
-        )
-        save(options.output, data)
-    except (ValueError, OSError) as error:
-        raise SystemExit(f"error: {error}") from error
+    digits = _parse_digits(options.digits)
+    data = rotated(
+        *load_digits(options.mnist_path, options.source),
+        digits=digits,
+        images_per_digit=options.images_per_digit,
+        num_angles=options.num_angles,
+        held_out_angle=options.held_out_angle,
+        drop_rate=options.drop_rate,
+        num_scores=options.num_scores,
+        seed=options.seed,
+        eval_shuffle=options.eval_shuffle,
+    )
+    save(options.output, data)
     sizes = ", ".join(f"{len(getattr(data, name).images)} {name}" for name in _SPLITS)
     print(f"{options.output}: {sizes} images; held out {np.rad2deg(data.held_out_angle):g} degrees")
 
@@ -287,4 +285,4 @@ def _define_flags() -> None:
 
 if __name__ == "__main__":
     _define_flags()
-    app.run(_main)
+    program.run(_main)

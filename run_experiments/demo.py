@@ -7,7 +7,7 @@ import math
 import os
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 import svgp_vae_tf as svgp
 from data_generators import moving_ball as data
@@ -51,11 +51,8 @@ def demo(output_dir: str, steps: int) -> dict[str, float]:
     return rmse
 
 
-def _main(_: list[str]) -> None:
-    try:
-        rmse = demo(flags.FLAGS.output_dir, flags.FLAGS.steps)
-    except command.ERRORS as error:
-        raise SystemExit(f"error: {run_folder.one_line(error)}") from error
+def _main() -> None:
+    rmse = demo(flags.FLAGS.output_dir, flags.FLAGS.steps)
     print(f"\nTest RMSE after {flags.FLAGS.steps} steps each, per coordinate, 1 unit = 6.4 pixels:")
     for model, title in MODELS.items():
         print(f"  {title:<18} {rmse[model]:.3f}")
@@ -67,4 +64,4 @@ def _main(_: list[str]) -> None:
 if __name__ == "__main__":
     flags.DEFINE_string("output_dir", "runs/demo", "Folder for the runs and the comparison.")
     flags.DEFINE_integer("steps", 1_500, "Optimiser steps for each model.", lower_bound=1)
-    app.run(_main)
+    command.run(_main, resume=[])

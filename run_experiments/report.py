@@ -5,9 +5,9 @@ python -m run_experiments.report
 
 from types import ModuleType
 
-from absl import app, flags
+from absl import flags
 
-from run_experiments.common import markdown, run_folder
+from run_experiments.common import command, markdown
 from run_experiments.moving_ball import tables as moving_ball
 from run_experiments.rotated_mnist import tables as rotated_mnist
 from run_experiments.sprites import tables as sprites
@@ -39,17 +39,14 @@ def write_headlines(path: str, results_dir: str) -> None:
         markdown.rewrite(path, headlines(results_dir), "headlines")
 
 
-def _main(_: list[str]) -> None:
+def _main() -> None:
     f = flags.FLAGS
-    try:
-        markdown.rewrite(f.output, tables(f.results_dir))
-        write_headlines(f.readme, f.results_dir)
-    except (ValueError, OSError, run_folder.RunFolderError) as error:
-        raise SystemExit(f"error: {run_folder.one_line(error)}") from error
+    markdown.rewrite(f.output, tables(f.results_dir))
+    write_headlines(f.readme, f.results_dir)
 
 
 if __name__ == "__main__":
     flags.DEFINE_string("output", "docs/results.md", "File whose tables are rewritten, between its markers.")
     flags.DEFINE_string("readme", "README.md", "File whose headlines are rewritten, if it has markers for them.")
     flags.DEFINE_string("results_dir", "results", "Folder with the results.")
-    app.run(_main)
+    command.run(_main)

@@ -15,7 +15,7 @@ import re
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from absl import app, flags
+from absl import flags
 from matplotlib.figure import Figure
 
 from run_experiments.common import command, distributed, figures, provenance, run_folder
@@ -195,20 +195,21 @@ def _define_flags() -> None:
     flags.DEFINE_bool("train", True, "Train missing runs; --notrain draws the runs that have finished.")
 
 
-def _main(_: list[str]) -> None:
+def _main() -> None:
     f = flags.FLAGS
     full = f.profile == "full"
     runs_dir = f.runs_dir if full else os.path.join(f.runs_dir, f.profile)
     results_dir = f.results_dir or ("results" if full else os.path.join(runs_dir, "results"))
+    seeds = [int(seed) for seed in f.seeds]
+    source = {"data": f.data, "mnist_path": f.mnist_path}
     try:
-        seeds = [int(seed) for seed in f.seeds]
-        source = {"data": f.data, "mnist_path": f.mnist_path}
-        path = reproduce(f.target, f.profile, runs_dir, results_dir, f.train, source, seeds, f.only)
-    except (*command.ERRORS, re.error) as error:
-        raise SystemExit(f"error: {run_folder.one_line(error)}") from error
+        re.compile(f.only)
+    except re.error as error:
+        raise ValueError(f"--only={f.only} is no regular expression: {error}") from error
+    path = reproduce(f.target, f.profile, runs_dir, results_dir, f.train, source, seeds, f.only)
     print(f"wrote {path} and its numbers, {os.path.splitext(path)[0]}.json")
 
 
 if __name__ == "__main__":
     _define_flags()
-    app.run(_main)
+    command.run(_main, resume=[])

@@ -3,16 +3,18 @@
 Pictures for TensorBoard are matplotlib figures; matplotlib is imported only when one is written.
 """
 
+import contextlib
 import csv
-import errno
+import io
 import os
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+from svgp_vae_tf.files import replace, write_with_keras
 
 Numbers = Callable[[keras.Model], Mapping[str, float]]
 """A function from a model to named numbers."""
@@ -54,7 +56,7 @@ class Checkpoint(keras.callbacks.Callback):
         path: the file, ``.weights.h5``.
 
     Raises:
-        OSError: if there is no room for the file; the last one is kept.
+        OSError: if the file cannot be written, for example for lack of room; the last one is kept.
     """
 
     def __init__(self, path: str) -> None:
@@ -63,23 +65,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Replace the file."""
-        require_room(self._path, self.model)
-        partial = self._path.removesuffix(".weights.h5") + ".partial.weights.h5"
-        self.model.save_weights(partial, overwrite=True)
-        os.replace(partial, self._path)
-
-
-def require_room(path: str, model: keras.Model) -> None:
-    """Raise OSError if the disk has no room for a file with the weights of the model and its optimizer.
-
-    Checked in advance because running out of room while writing prints a page of messages.
-    """
-    variables = [*model.variables, *model.optimizer.variables]
-    needed = 1.1 * sum(np.prod(v.shape) * np.dtype(v.dtype).itemsize for v in variables) + 2**20
-    free = shutil.disk_usage(os.path.dirname(os.path.abspath(path))).free
-    if free < needed:
-        sizes = f"{needed / 1e6:.0f} MB are needed, {free / 1e6:.0f} MB are free"
-        raise OSError(errno.ENOSPC, f"no room for {os.path.basename(path)}: {sizes}; make room, then resume")
+        write_with_keras(self.model.save_weights, self._path, ".weights.h5")
 
 
 class HistoryFile(keras.callbacks.Callback):
@@ -108,13 +94,12 @@ class HistoryFile(keras.callbacks.Callback):
         step = steps_done(self.model)
         numbers = {**(logs or {}), **self._extra(self.model)}
         self._rows.append({"step": step, **{key: float(value) for key, value in numbers.items()}})
-        partial = self._path + ".partial"
-        with open(partial, "w", newline="") as file:
-            names = dict.fromkeys(name for row in self._rows for name in row)  # not every epoch has all of them
-            writer = csv.DictWriter(file, list(names))
-            writer.writeheader()
-            writer.writerows(self._rows)
-        os.replace(partial, self._path)
+        names = dict.fromkeys(name for row in self._rows for name in row)  # not every epoch has all of them
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(names))
+        writer.writeheader()
+        writer.writerows(self._rows)
+        replace(self._path, text.getvalue().encode())
 
 
 def read_history(path: str) -> list[dict[str, Any]]:
@@ -138,6 +123,9 @@ class TensorBoardMonitor(keras.callbacks.Callback):
         pictures: draws named matplotlib figures from the model.
         every: number of epochs between pictures.
         extra: computes further numbers to write.
+
+    Raises:
+        OSError: if they cannot be written.
     """
 
     def __init__(
@@ -153,22 +141,35 @@ class TensorBoardMonitor(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Open the event file."""
-        self._writer = tf.summary.create_file_writer(self._folder)
+        with _writing(self._folder):
+            self._writer = tf.summary.create_file_writer(self._folder)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write numbers and, when due, pictures."""
-        step = steps_done(self.model)
-        with self._writer.as_default(step=step):
-            for name, value in {**(logs or {}), **self._extra(self.model)}.items():
+        numbers = {**(logs or {}), **self._extra(self.model)}
+        figures = self._pictures(self.model) if (epoch + 1) % self._every == 0 else {}
+        images = {name: figure_to_image(figure) for name, figure in figures.items()}
+        with _writing(self._folder), self._writer.as_default(step=steps_done(self.model)):
+            for name, value in numbers.items():
                 tf.summary.scalar(name, value)
-            if (epoch + 1) % self._every == 0:
-                for name, figure in self._pictures(self.model).items():
-                    tf.summary.image(name, figure_to_image(figure)[np.newaxis])
-        self._writer.flush()
+            for name, image in images.items():
+                tf.summary.image(name, image[np.newaxis])
+            self._writer.flush()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Close the event file."""
-        self._writer.close()
+        with _writing(self._folder):
+            self._writer.close()
+
+
+@contextlib.contextmanager
+def _writing(folder: str) -> Iterator[None]:
+    """A context that reduces TensorFlow's pages about event files that cannot be written to an OSError of one line."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        reason = error.message.splitlines()[0].split("}} ")[-1]  # after the name of an operation
+        raise OSError(f"cannot write event files for TensorBoard in {folder}: {reason}") from error
 
 
 def figure_to_image(figure: Any) -> np.ndarray:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from svgp_vae_tf import callbacks
 from tests.helpers import small_models
+from tests.helpers.full_disk import contents, no_room_beyond
 
 STEPS = 2  # per epoch
 
@@ -95,22 +96,28 @@ def test_a_checkpoint_holds_the_state_of_training(model, tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
-def test_a_checkpoint_that_cannot_be_written_leaves_the_last_one(model, tmp_path, monkeypatch):
-    path = str(tmp_path / "checkpoint.weights.h5")
-    train(model, 1, callbacks.Checkpoint(path))
-    with open(path, "rb") as file:
-        before = file.read()
+@pytest.mark.parametrize("kind", [callbacks.Checkpoint, callbacks.HistoryFile])
+def test_a_file_that_cannot_be_written_leaves_the_last_one_and_one_line(kind, model, tmp_path):
+    path = str(tmp_path / "file.weights.h5")
+    train(model, 1, kind(path))
+    before = contents(tmp_path)
+    with pytest.raises(OSError, match="File too large: '.*file.weights.h5'$") as caught, no_room_beyond(60):
+        train(model, 1, kind(path))
+    assert "\n" not in str(caught.value)
+    assert contents(tmp_path) == before
 
-    def half(target: str, **_) -> None:
-        with open(target, "wb") as file:
-            file.write(b"half of")
-        raise OSError("no space left on device")
 
-    monkeypatch.setattr(model, "save_weights", half)
-    with pytest.raises(OSError, match="no space left"):
-        train(model, 1, callbacks.Checkpoint(path))
-    with open(path, "rb") as file:
-        assert file.read() == before
+def test_checkpoints_of_any_keras_model_are_written_that_way(tmp_path):
+    model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(3)])
+    path = str(tmp_path / "plain.weights.h5")
+    checkpoint = callbacks.Checkpoint(path)
+    checkpoint.set_model(model)
+    checkpoint.on_epoch_end(0)
+    before = contents(tmp_path)
+    with pytest.raises(OSError, match="plain.weights.h5'$"), no_room_beyond(2000):
+        checkpoint.on_epoch_end(1)
+    assert contents(tmp_path) == before
+    model.load_weights(path)
 
 
 def picture(model) -> dict[str, Figure]:
@@ -145,6 +152,15 @@ def test_tensorboard_shows_numbers_and_pictures_at_their_steps(model, tmp_path):
     assert set(scalars["weight_sum"]) == {2, 4, 6, 8}
     assert set(images) == {"picture"} and set(images["picture"]) == {4, 8}
     np.testing.assert_array_equal(images["picture"][8], callbacks.figure_to_image(picture(model)["picture"]))
+
+
+@pytest.mark.parametrize("room", [0, 300])
+def test_event_files_that_cannot_be_written_are_named_in_one_line(room, model, tmp_path):
+    monitor = callbacks.TensorBoardMonitor(str(tmp_path), picture)
+    with pytest.raises(OSError, match=f"cannot write event files for TensorBoard in {tmp_path}: ") as caught:
+        with no_room_beyond(room):
+            train(model, 2, monitor)
+    assert "File too large" in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_matplotlib_is_needed_for_pictures_only(model, tmp_path, monkeypatch):

@@ -86,14 +86,15 @@ def files(folder: str) -> list[pathlib.Path]:
     return sorted((ROOT / folder).rglob("*.py"))
 
 
+PARTS = ("svgp_vae_tf", "data_generators", "run_experiments", "benchmarks")
 PACKAGE = {path.relative_to(ROOT).as_posix(): imports_of(path) for path in files("svgp_vae_tf")}
 
 ORDER = [
-    "distribution errors",
+    "distribution errors files",
     "arrays",
     "arguments",
     "gp",
-    "features kernels layers likelihoods objectives optimizers",
+    "features kernels layers likelihoods objectives optimizers schedules",
     "auxiliary groups inducing networks priors",
     "models",
     "callbacks saving",
@@ -144,7 +145,18 @@ def test_data_generators_know_no_model(path):
     assert not top & ({"svgp_vae_tf", "run_experiments", "keras"} - libraries)
 
 
-@pytest.mark.parametrize("folder", ["svgp_vae_tf", "data_generators", "run_experiments", "benchmarks"])
+@pytest.mark.parametrize("path", files("data_generators/commands"), ids=lambda path: path.name)
+def test_what_commands_share_knows_none_of_them(path):
+    found = imports_of(path)
+    assert {module.split(".")[0] for module in found} - set(sys.stdlib_module_names) <= {
+        "absl",
+        "data_generators",
+        "tensorflow",
+    }
+    assert all("commands" in module for module in found if module.startswith("data_generators"))
+
+
+@pytest.mark.parametrize("folder", PARTS)
 def test_nothing_imports_the_old_keras(folder):
     for path in files(folder):
         assert not {module.split(".")[0] for module in imports_of(path)} & {"tf_keras"}
@@ -189,7 +201,7 @@ def modules_of(folder: str) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("folder", ["svgp_vae_tf", "data_generators", "run_experiments", "benchmarks", "tests"])
+@pytest.mark.parametrize("folder", [*PARTS, "tests"])
 def test_imports_have_no_circle(folder):
     left = modules_of(folder)
     # a package's own modules may be imported through it
@@ -201,9 +213,7 @@ def test_imports_have_no_circle(folder):
 
 # Shape of the code.
 
-CODE = [
-    path for folder in ("svgp_vae_tf", "data_generators", "run_experiments", "benchmarks") for path in files(folder)
-]
+CODE = [path for folder in PARTS for path in files(folder)]
 
 
 @pytest.mark.parametrize("path", CODE, ids=lambda path: path.relative_to(ROOT).as_posix())

@@ -3,9 +3,9 @@
 import sys
 from typing import Any
 
-from absl import app, flags
+from absl import flags
 
-from data_generators.messages import one_line
+from data_generators.commands import program
 from data_generators.sprites import dataset
 
 
@@ -16,7 +16,8 @@ def run(options: Any) -> None:
         options: an object with the values of the flags as attributes.
 
     Raises:
-        SpriteError: for options that cannot be satisfied, and OSError if a file cannot be written.
+        SpriteError: for options that cannot be satisfied, FolderInUseError if another process is writing to the folder,
+            and OSError if a file cannot be written.
     """
     if options.output is None and options.contact_sheet is None:
         raise dataset.SpriteError("nothing to do: give --output=FOLDER, --contact_sheet=FILE.png or both")
@@ -48,14 +49,6 @@ def run(options: Any) -> None:
         print(f"{options.output}: {sizes}")
 
 
-def main(_: list[str]) -> None:
-    """Run with the flags of the command line; errors end the program with one line."""
-    try:
-        run(flags.FLAGS)
-    except (ValueError, OSError) as error:
-        raise SystemExit(f"error: {one_line(error)}") from error
-
-
 def define_flags() -> None:
     """Define the flags of the program."""
     flags.DEFINE_string("output", None, "The folder to write a data set to.")
@@ -70,4 +63,4 @@ def define_flags() -> None:
 
 if __name__ == "__main__":
     define_flags()
-    app.run(main)
+    program.run(lambda: run(flags.FLAGS))

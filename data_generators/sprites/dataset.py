@@ -12,10 +12,12 @@ characters if it is given no sheets:
     python -m data_generators.sprites --sheets=lpc_sprites --output=sprites
 """
 
+import os
 from collections.abc import Sequence
 
 import numpy as np
 
+from data_generators.files import replacing
 from data_generators.sprites.description import Shard, is_written
 from data_generators.sprites.reading import SpriteSet, batches, open_set, scaled
 from data_generators.sprites.sheets import NUM_CHARACTERS, NUM_POSES, POSE_NAMES, SHAPE, SpriteError, SpriteSheets
@@ -52,4 +54,5 @@ def contact_sheet(frames: Frames, characters: Sequence[int], path: str) -> None:
     from matplotlib import image  # slow to import, and needed only here
 
     rows = [np.concatenate(frames(int(character))[::3], axis=1) for character in characters]
-    image.imsave(path, np.concatenate(rows))
+    with replacing(path) as file:
+        image.imsave(file, np.concatenate(rows), format=os.path.splitext(path)[1][1:] or "png")

@@ -5,6 +5,7 @@ import os
 import re
 from typing import Any, NamedTuple
 
+from data_generators.files import replacing
 from data_generators.messages import one_line
 from data_generators.sprites.sheets import NUM_POSES, POSE_NAMES, SHAPE, SpriteError
 
@@ -58,10 +59,8 @@ def write_description(
         "shards": {name: [shard._asdict() for shard in shards[name]] for name in SPLITS},
         "characters": characters,
     }
-    partial = os.path.join(folder, f"{DESCRIPTION_FILE}.partial")
-    with open(partial, "w", encoding="utf-8") as file:
-        json.dump(entries, file)
-    os.replace(partial, os.path.join(folder, DESCRIPTION_FILE))
+    with replacing(os.path.join(folder, DESCRIPTION_FILE)) as file:
+        file.write(json.dumps(entries).encode())
 
 
 def read_description(folder: str | os.PathLike) -> Description:

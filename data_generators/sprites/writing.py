@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from data_generators.commands.lock import locked
 from data_generators.messages import one_line
 from data_generators.sprites.description import (
     DESCRIPTION_FILE,
@@ -84,23 +85,25 @@ def write(
 
     Raises:
         SpriteError: if the folder already holds a data set, for arguments out of range, or if a file cannot be written.
+        FolderInUseError: if another process is writing there.
     """
     characters = {"train": [int(c) for c in train_characters], "test": [int(c) for c in test_characters]}
     _check_arguments(characters, poses_per_character, characters_per_shard, seed)
-    _prepare_folder(folder, overwrite)
-    shards: dict[str, list[Shard]] = {name: [] for name in SPLITS}
-    for name, ids in characters.items():
-        groups = [ids[i : i + characters_per_shard] for i in range(0, len(ids), characters_per_shard)]
-        for i, group in enumerate(groups):
-            poses = {
-                c: _choose_poses(c, poses_per_character, seed) if name == "train" else np.arange(NUM_POSES)
-                for c in group
-            }
-            shard = _write_shard(folder, f"{name}-{i:05d}-of-{len(groups):05d}.tfrecord", frames, poses)
-            shards[name].append(shard)
-            if progress is not None:
-                progress(f"{shard.file}: {shard.records} characters, {shard.frames} images")
-    write_description(folder, characters, shards, source=source, seed=seed, poses_per_character=poses_per_character)
+    with locked(folder):
+        _prepare_folder(folder, overwrite)
+        shards: dict[str, list[Shard]] = {name: [] for name in SPLITS}
+        for name, ids in characters.items():
+            groups = [ids[i : i + characters_per_shard] for i in range(0, len(ids), characters_per_shard)]
+            for i, group in enumerate(groups):
+                poses = {
+                    c: _choose_poses(c, poses_per_character, seed) if name == "train" else np.arange(NUM_POSES)
+                    for c in group
+                }
+                shard = _write_shard(folder, f"{name}-{i:05d}-of-{len(groups):05d}.tfrecord", frames, poses)
+                shards[name].append(shard)
+                if progress is not None:
+                    progress(f"{shard.file}: {shard.records} characters, {shard.frames} images")
+        write_description(folder, characters, shards, source=source, seed=seed, poses_per_character=poses_per_character)
     return open_set(folder)
 
 

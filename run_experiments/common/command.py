@@ -1,17 +1,23 @@
-"""The command line of an experiment: shared flags, errors in one line, and a closing message."""
+"""The command line of an experiment: shared flags, and a closing message."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from absl import app, flags
+from absl import flags
 
 import svgp_vae_tf as svgp
+from data_generators.commands import program
 from run_experiments.common import distributed, run_folder
 
 flags.disclaim_key_flags()  # --help lists them as flags of the program that defines them
 
-ERRORS = (ValueError, OSError, run_folder.RunFolderError, svgp.ModelFileError, svgp.WorkerLostError)
-"""Errors that the user can fix; all others are faults of the program and keep their traceback."""
+ERRORS = (run_folder.RunFolderError, svgp.WorkerLostError)
+"""Errors that the user can fix, besides those of all commands."""
+
+
+def run(main: Callable[[], Any], resume: Sequence[str] | None = None) -> None:
+    """Parse the flags and run a program on experiments; see `data_generators.commands.program.run`."""
+    program.run(main, ERRORS, resume)
 
 
 def define_flags(output_dir: str) -> None:
@@ -28,25 +34,22 @@ def define_flags(output_dir: str) -> None:
 
 def main(
     settings_from_flags: Callable[[], Any],
-    run: Callable[..., dict[str, Any]],
+    experiment: Callable[..., dict[str, Any]],
     summary: Callable[[dict[str, Any]], str],
 ) -> None:
     """Parse the flags and run an experiment.
 
     Args:
         settings_from_flags: makes the settings from the parsed flags.
-        run: trains, evaluates and returns metrics, such as `run_experiments.moving_ball.experiment.run`.
+        experiment: trains, evaluates and returns metrics, such as `run_experiments.moving_ball.experiment.run`.
         summary: formats the closing message from the metrics.
     """
 
-    def program(_: list[str]) -> None:
+    def train_and_report() -> None:
         f = flags.FLAGS
         verbose = f.verbose if f.verbose == "auto" else int(f.verbose)
-        try:
-            metrics = run(settings_from_flags(), f.output_dir, f.resume, verbose, f.distribute)
-        except ERRORS as error:
-            raise SystemExit(f"error: {run_folder.one_line(error)}") from error
+        metrics = experiment(settings_from_flags(), f.output_dir, f.resume, verbose, f.distribute)
         print(summary(metrics))
         print(f"figures, model and TensorBoard logs are in {f.output_dir}")
 
-    app.run(program)
+    run(train_and_report, resume=["--resume"])

@@ -18,6 +18,7 @@ from typing import Any
 import tensorflow as tf
 from absl import flags
 
+from data_generators.commands import lock
 from run_experiments.common import run_folder
 from svgp_vae_tf.models import translation
 
@@ -53,18 +54,21 @@ class WorkerGroup:
     chief: bool
     spare_folder: str
 
-    def folder(self, path: str, resume: bool) -> run_folder.RunFolder:
+    @contextlib.contextmanager
+    def folder(self, path: str, resume: bool) -> Iterator[run_folder.RunFolder]:
         """The folder that this process writes; workers other than the chief start from a copy of the chief's files.
 
         Raises:
-            RunFolderError: as for `RunFolder`.
+            FolderInUseError, RunFolderError: as for `run_folder.claim`.
         """
         if self.chief:
-            return run_folder.RunFolder(path, resume)
+            with run_folder.claim(path, resume) as folder:
+                yield folder
+            return
         if resume and os.path.isdir(path):
-            large = shutil.ignore_patterns("tensorboard", "figures", "*.keras", "*.partial*")
-            shutil.copytree(path, self.spare_folder, ignore=large, dirs_exist_ok=True)
-        return run_folder.RunFolder(self.spare_folder, resume=True)
+            others = shutil.ignore_patterns("tensorboard", "figures", "*.keras", "*.partial*", lock.NAME)
+            shutil.copytree(path, self.spare_folder, ignore=others, dirs_exist_ok=True)
+        yield run_folder.RunFolder(self.spare_folder, resume=True)
 
     def verbose(self, requested: int | str) -> int | str:
         """Keras' `verbose` for this process: only the chief shows progress."""

@@ -1,11 +1,14 @@
 """Figures of the experiments; each function returns a matplotlib `Figure` and uses no global plotting state."""
 
+import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
+
+from svgp_vae_tf import files
 
 TRUE_COLOUR, INFERRED_COLOUR = "tab:blue", "tab:orange"
 
@@ -150,8 +153,10 @@ def against_inducing_points(
 
 
 def save(figure: Figure, path: str) -> None:
-    """Write a figure as PNG."""
-    figure.savefig(path, dpi=120)
+    """Write a figure as PNG; OSError if it cannot be written, and the file that was there is kept."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=120)
+    files.replace(path, content.getvalue())
 
 
 def image_rows(rows: Mapping[str, np.ndarray]) -> Figure:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from run_experiments.common import run_folder
+from svgp_vae_tf import files
 
 Report = dict[str, Any]
 """The contents of a results file."""
@@ -156,5 +157,4 @@ def rewrite(path: str, content: str, name: str = "results") -> None:
         text = fill(old, content, name)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    with open(path, "w") as file:
-        file.write(text)
+    files.replace(path, text.encode())

@@ -1,9 +1,12 @@
 """Files for TensorBoard's embedding projector, which it looks for in a log folder."""
 
+import io
 import os
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+
+from svgp_vae_tf import files
 
 CONFIG = """embeddings {{
   tensor_name: "{name}"
@@ -44,16 +47,16 @@ def write_projector(
         if len(column) != count:
             raise ValueError(f"there are {count} vectors, but {len(column)} entries of {key}")
     os.makedirs(folder, exist_ok=True)
-    np.savetxt(os.path.join(folder, f"{name}.tsv"), vectors, fmt="%.6g", delimiter="\t")
+    table = io.StringIO()
+    np.savetxt(table, vectors, fmt="%.6g", delimiter="\t")
+    files.replace(os.path.join(folder, f"{name}.tsv"), table.getvalue().encode())
     rows = ["\t".join(columns), *("\t".join(map(str, row)) for row in zip(*columns.values(), strict=True))]
-    with open(os.path.join(folder, f"{name}_labels.tsv"), "w") as file:
-        file.write("\n".join(rows) + "\n")
+    files.replace(os.path.join(folder, f"{name}_labels.tsv"), ("\n".join(rows) + "\n").encode())
     sprite = ""
     if images is not None:
         _save_sprite(os.path.join(folder, f"{name}.png"), images)
         sprite = SPRITE.format(name=name, width=images.shape[2], height=images.shape[1])
-    with open(os.path.join(folder, "projector_config.pbtxt"), "w") as file:
-        file.write(CONFIG.format(name=name, sprite=sprite))
+    files.replace(os.path.join(folder, "projector_config.pbtxt"), CONFIG.format(name=name, sprite=sprite).encode())
 
 
 def _save_sprite(path: str, images: np.ndarray) -> None:
@@ -65,4 +68,6 @@ def _save_sprite(path: str, images: np.ndarray) -> None:
     padded = np.full((side * side, height, width), images.min(), dtype=np.float64)
     padded[:count] = images
     sheet = padded.reshape(side, side, height, width).swapaxes(1, 2).reshape(side * height, side * width)
-    writer.imsave(path, sheet, cmap="gray")
+    content = io.BytesIO()
+    writer.imsave(content, sheet, cmap="gray", format="png")
+    files.replace(path, content.getvalue())

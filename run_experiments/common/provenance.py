@@ -6,12 +6,13 @@ import platform
 import re
 import resource
 import subprocess
-import sys
 from importlib import metadata
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+from data_generators.commands.program import invocation
 
 PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy")
 GENERATED = ("results", "docs/results.md", "*README.md")
@@ -21,19 +22,13 @@ GENERATED = ("results", "docs/results.md", "*README.md")
 def provenance() -> dict[str, Any]:
     """What is needed to compute a result again: command, commit, versions, machine."""
     return {
-        "command": without_folders(" ".join(["python", *_program(), *sys.argv[1:]])),
+        "command": without_folders(" ".join(invocation())),
         "commit": commit(),
         "python": platform.python_version(),
         "versions": {name: metadata.version(name) for name in PACKAGES},
         "processors": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "machine": machine(),
     }
-
-
-def _program() -> list[str]:
-    """The program as the Python interpreter was given it: a script, or ``-m`` and a module."""
-    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
-    return [os.path.basename(sys.argv[0])] if spec is None else ["-m", spec.name.removesuffix(".__main__")]
 
 
 def without_folders(command: str) -> str:

@@ -60,7 +60,7 @@ class Experiment(abc.ABC, Generic[SettingsT, DataT]):
 
         Args:
             settings: the checked settings.
-            folder: the run folder, not created yet: settings and data that cannot work should leave none behind.
+            folder: the run folder, still without a run: settings and data that cannot work should leave none behind.
 
         Raises:
             ValueError: for settings or data that cannot work.
@@ -158,14 +158,15 @@ def run(
 
     Raises:
         ValueError: for settings or data that cannot work.
+        FolderInUseError: if another process is running in the folder.
         RunFolderError: if the folder cannot be used.
         WorkerLostError: when another worker is lost.
     """
     settings.check()
     if experiment.repeatable:
         provenance.make_repeatable()
-    with distributed.worker_group(distribution) as group:
-        folder = group.folder(output_dir, resume)  # refused before any work if it is taken; nothing is written yet
+    # a folder that is taken is refused before any work
+    with distributed.worker_group(distribution) as group, group.folder(output_dir, resume) as folder:
         data = experiment.load_data(settings, folder)
         with experiment.translate_data_errors(data):
             model = _start(experiment, settings, data, folder, resume, group)

@@ -1,17 +1,20 @@
 """The folder of a run: config.json, metrics.json, history.csv, figures, TensorBoard logs, model and checkpoint."""
 
+import contextlib
 import csv
+import glob
 import json
 import math
 import os
-import tempfile
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 
+from data_generators.commands.lock import locked
 from run_experiments.common.provenance import provenance
-from svgp_vae_tf import callbacks
+from svgp_vae_tf import callbacks, files
 from svgp_vae_tf.saving import load_weights
 
 DEFAULTS_OF_OLD_CONFIGS = {"optimizer": "adam"}
@@ -23,7 +26,7 @@ class RunFolderError(Exception):
 
 
 class RunFolder:
-    """Paths and JSON files of one run. Nothing is written before `create`.
+    """Paths and JSON files of one run. Nothing is written before `start`; who writes needs a folder from `claim`.
 
     Args:
         path: the folder.
@@ -50,19 +53,6 @@ class RunFolder:
         """Path of a figure."""
         return os.path.join(self.figures, f"{name}.png")
 
-    def create(self) -> None:
-        """Create the folder if it does not exist.
-
-        Raises:
-            RunFolderError: if it cannot be written.
-        """
-        try:
-            os.makedirs(self.figures, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.path):
-                pass
-        except OSError as error:
-            raise RunFolderError(f"cannot write to {self.path}: {error.strerror}") from error
-
     def start(self, settings: dict[str, Any], may_change: tuple[str, ...] = (), data_digest: str | None = None) -> None:
         """Create the folder and write config.json: settings, a digest of the data, and the provenance of each session.
 
@@ -72,9 +62,9 @@ class RunFolder:
             data_digest: a digest of the data, if they are to be the same when the run is resumed.
 
         Raises:
-            RunFolderError: if the folder cannot be written, or holds a run with other settings or data.
+            RunFolderError: if the folder holds a run with other settings or data.
         """
-        self.create()
+        os.makedirs(self.figures, exist_ok=True)
         settings = json.loads(json.dumps(settings))  # as they will be read back
         sessions = []
         if os.path.exists(self.config):
@@ -132,11 +122,8 @@ class RunFolder:
                                  "restore the complete file, or start again in another folder")  # fmt: skip
 
     def save_model(self, model: keras.Model) -> None:
-        """Write the model file atomically."""
-        callbacks.require_room(self.model, model)
-        partial = os.path.join(self.path, "model.partial.keras")
-        model.save(partial)
-        os.replace(partial, self.model)
+        """Replace the model file."""
+        files.write_with_keras(model.save, self.model, ".keras")
 
     def write_metrics(self, metrics: dict[str, Any]) -> dict[str, Any]:
         """Write metrics.json; returns the metrics with the minutes since this session of the run began."""
@@ -145,26 +132,37 @@ class RunFolder:
         return metrics
 
 
+@contextlib.contextmanager
+def claim(path: str, resume: bool = False) -> Iterator[RunFolder]:
+    """The folder of a run, which no other process can claim until the with block ends.
+
+    Args:
+        path, resume: as for `RunFolder`.
+
+    Raises:
+        FolderInUseError: if another process has claimed the folder.
+        RunFolderError: as for `RunFolder`, and if the folder cannot be written.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(locked(path))
+        except OSError as error:
+            raise RunFolderError(f"cannot write to {path}: {error.strerror}") from error
+        folder = RunFolder(path, resume)
+        for left in glob.glob(os.path.join(glob.escape(path), "**", "*.partial"), recursive=True):
+            os.remove(left)  # by a process that was killed while it wrote the file
+        yield folder
+
+
 def require_free(path: str, resume: bool = False) -> None:
     """Raise RunFolderError if a folder holds a run that is not to be resumed."""
     if os.path.exists(os.path.join(path, "config.json")) and not resume:
         raise RunFolderError(f"{path} already holds a run; give --resume to continue it, or another --output_dir")
 
 
-def one_line(error: BaseException) -> str:
-    """The message of an error as a command prints it, in one line."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return str(error)
-
-
 def write_json(path: str, value: Any) -> None:
-    """Write JSON atomically; numbers that are not finite become null."""
-    partial = f"{path}.partial"
-    with open(partial, "w") as file:
-        json.dump(_finite(value), file, indent=2, allow_nan=False)
-        file.write("\n")
-    os.replace(partial, path)
+    """Replace a JSON file; numbers that are not finite become null."""
+    files.replace(path, f"{json.dumps(_finite(value), indent=2, allow_nan=False)}\n".encode())
 
 
 def _finite(value: Any) -> Any:

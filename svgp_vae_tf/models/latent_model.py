@@ -273,6 +273,7 @@ class LatentModel(keras.Model):
             raise DataError(f"observations have shape {event} each, but the encoder takes {expected}")
 
     get_config, get_compile_config = serialization.get_config, serialization.get_compile_config
+    save, save_weights = serialization.save, serialization.save_weights
 
     def get_build_config(self) -> dict[str, Any] | None:
         """The shape of single observations."""

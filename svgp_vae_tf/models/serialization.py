@@ -1,9 +1,11 @@
-"""What a `.keras` file says of a model: the constructor's arguments, and how it was compiled."""
+"""What a `.keras` file says of a model, the constructor's arguments and how it was compiled; and how it is written."""
 
+import functools
 from typing import Any
 
 import keras
 
+from svgp_vae_tf.files import write_with_keras
 from svgp_vae_tf.priors.sparse import renamed
 
 PARTS = ("encoder", "decoder", "likelihood", "auxiliary")
@@ -42,3 +44,17 @@ def arguments(config: dict[str, Any], custom_objects: Any = None) -> dict[str, A
         name: restore(value, custom_objects) if isinstance(value, dict) and "class_name" in value else value
         for name, value in renamed(config).items()
     }
+
+
+def save(model: keras.Model, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> None:
+    """Keras' `save`; OSError if the file cannot be written, and the one that was there is kept."""
+    write = functools.partial(keras.Model.save, model)
+    write_with_keras(write, filepath, ".keras", overwrite, zipped=zipped, **kwargs)
+
+
+def save_weights(
+    model: keras.Model, filepath: Any, overwrite: bool = True, max_shard_size: float | None = None
+) -> None:
+    """Keras' `save_weights`; OSError if the file cannot be written, and the one that was there is kept."""
+    write = functools.partial(keras.Model.save_weights, model)
+    write_with_keras(write, filepath, ".weights.h5", overwrite, max_shard_size=max_shard_size)

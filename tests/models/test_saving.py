@@ -14,6 +14,7 @@ import svgp_vae_tf as svgp
 from run_experiments.original.ball import OriginalBallGP
 from svgp_vae_tf.likelihoods import Gaussian
 from tests.helpers import small_models
+from tests.helpers.full_disk import contents, no_room_beyond
 from tests.helpers.small_models import N
 
 TIMES, VALUES = small_models.series()
@@ -240,3 +241,38 @@ def test_an_archive_of_something_else(tmp_path):
 def test_a_model_of_another_kind(tmp_path):
     small_models.encoder().save(tmp_path / "model.keras")
     refuse(tmp_path / "model.keras", "holds a Sequential, not a model of this package")
+
+
+# Disks without room.
+
+
+@pytest.mark.parametrize(("write", "name"), [("save", "a.keras"), ("save_weights", "a.weights.h5")])
+def test_a_full_disk_keeps_the_old_file_and_raises_one_line(write, name, tmp_path):
+    model = small_models.make("vae")
+    getattr(model, write)(tmp_path / name)
+    before = contents(tmp_path)
+    with pytest.raises(OSError, match=f"File too large: '.*{name}'$") as caught, no_room_beyond(2000):
+        getattr(model, write)(str(tmp_path / name))
+    assert "\n" not in str(caught.value)
+    assert contents(tmp_path) == before
+
+
+def test_what_else_keras_can_write_is_left_to_it(tmp_path):
+    model = small_models.make("vae")
+    with pytest.raises(ValueError, match="Invalid filepath extension"):
+        model.save(tmp_path / "a.model")
+    with pytest.raises(ValueError, match=".weights.h5"):
+        model.save_weights(tmp_path / "a.h5")
+    model.save(tmp_path / "folder", zipped=False)
+    model.save_weights(tmp_path / "a.weights.json", max_shard_size=1)
+    assert {"folder", "a.weights.json"} <= set(os.listdir(tmp_path))
+
+
+def test_a_file_is_not_overwritten_without_asking(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr("builtins.input", lambda question: asked.append(question) or "n")
+    (tmp_path / "a.keras").write_bytes(b"old")
+    small_models.make("vae").save(tmp_path / "a.keras", overwrite=False)
+    assert asked and (tmp_path / "a.keras").read_bytes() == b"old"
+    small_models.make("vae").save(tmp_path / "b.keras", overwrite=False)
+    assert svgp.load_model(tmp_path / "b.keras").built and len(asked) == 1

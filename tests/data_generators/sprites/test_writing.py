@@ -7,7 +7,9 @@ import pathlib
 import numpy as np
 import pytest
 
+from data_generators.commands.lock import FolderInUseError, locked
 from data_generators.sprites import dataset as data
+from tests.helpers.full_disk import no_room_beyond
 from tests.helpers.small_sprites import TEST, TRAIN, assert_match, frames, record, write
 
 
@@ -146,3 +148,17 @@ def test_frames_of_another_shape_are_named(tmp_path):
 def test_a_digest_tells_data_sets_apart(written, tmp_path):
     assert write(tmp_path / "same").digest() == written.digest()
     assert write(tmp_path / "other", seed=5).digest() != written.digest()
+
+
+def test_two_processes_do_not_write_one_data_set(tmp_path):
+    with locked(tmp_path), pytest.raises(FolderInUseError, match="in use by process"):
+        write(tmp_path)
+    assert not os.listdir(tmp_path)
+
+
+def test_a_full_disk_is_named_and_leaves_no_data_set(tmp_path):
+    with pytest.raises(data.SpriteError, match="tfrecord cannot be written: .*File too large$"):
+        with no_room_beyond(1000):
+            write(tmp_path)
+    with pytest.raises(data.SpriteError, match="no complete data set was written"):
+        data.open_set(tmp_path)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from data_generators.commands import lock
 from run_experiments.common import distributed, run_folder
 from svgp_vae_tf.callbacks import read_history
 from tests.helpers import workers
@@ -54,7 +55,8 @@ def test_one_device_alone(tmp_path):
         assert group.strategy is tf.distribute.get_strategy()
         assert group.verbose(2) == 2
         group.check_start(3, {"steps": 4})
-        assert group.folder(str(tmp_path / "run"), resume=False).path == str(tmp_path / "run")
+        with group.folder(str(tmp_path / "run"), resume=False) as folder:
+            assert folder.path == str(tmp_path / "run")
 
 
 def test_mirrored_without_a_gpu_says_so(capsys):
@@ -108,14 +110,16 @@ def test_an_address_in_use_is_refused_in_one_line(monkeypatch):
 
 def test_workers_but_the_chief_write_elsewhere_and_begin_with_what_the_chief_has(tmp_path):
     path, spare = str(tmp_path / "run"), str(tmp_path / "spare")
-    chief = distributed.WorkerGroup(tf.distribute.get_strategy(), True, spare).folder(path, resume=False)
-    chief.start({"steps": 3})
-    other = distributed.WorkerGroup(tf.distribute.get_strategy(), False, spare)
+    chief, other = (distributed.WorkerGroup(tf.distribute.get_strategy(), role, spare) for role in (True, False))
     assert other.verbose("auto") == 0
-    folder = other.folder(path, resume=True)
-    assert folder.path == spare
-    with pytest.raises(run_folder.RunFolderError, match="has --steps=3"):
-        folder.start({"steps": 4})
+    with chief.folder(path, resume=False) as folder:
+        folder.start({"steps": 3})
+        with pytest.raises(lock.FolderInUseError), chief.folder(path, resume=True):
+            pass
+        with other.folder(path, resume=True) as folder:
+            assert folder.path == spare and lock.NAME not in os.listdir(spare)
+            with pytest.raises(run_folder.RunFolderError, match="has --steps=3"):
+                folder.start({"steps": 4})
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from data_generators.commands import lock
 from run_experiments.common.run import Experiment, Training, run
 from run_experiments.common.run_folder import RunFolderError, read_json
 from run_experiments.common.schedule import BatchSizeSchedule
@@ -64,7 +65,7 @@ class Recorded(Experiment):
         return model
 
     def set_training_data(self, model, data):
-        assert not os.path.exists(self.folder) or "resumed" in self.folder
+        assert not os.path.exists(os.path.join(self.folder, "config.json")) or "resumed" in self.folder
         self.note("set_training_data")
 
     def data_digest(self, data):
@@ -153,6 +154,18 @@ def test_refusals_come_before_any_work(tmp_path):
     with pytest.raises(RunFolderError, match="already holds a run"):
         run_in(experiment, Settings())
     assert not experiment.calls
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_run_in_a_folder_that_another_one_uses_is_refused_and_changes_nothing(resume, tmp_path):
+    folder = str(tmp_path / "resumed")
+    run_in(Recorded(folder), Settings())
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    second = Recorded(folder)
+    with lock.locked(folder), pytest.raises(lock.FolderInUseError, match="resumed is in use by process"):
+        run_in(second, Settings(), resume=resume)
+    assert not second.calls
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize("part", ["pretrain", "build_model weights", "set_training_data"])

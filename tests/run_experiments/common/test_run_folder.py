@@ -1,14 +1,14 @@
 """Run folders: what a resumed run is checked for, and what a command says of errors."""
 
-import errno
-
 import keras
 import numpy as np
 import pytest
 
+from data_generators.commands.lock import NAME, FolderInUseError
 from run_experiments.common import provenance, run_folder
 from run_experiments.common.run_folder import RunFolder, RunFolderError
 from svgp_vae_tf.optimizers import SOAP
+from tests.helpers.full_disk import contents
 
 
 @pytest.fixture
@@ -72,14 +72,6 @@ def test_a_history_that_goes_with_the_checkpoint_passes(folder):
     folder.check_history(8, ("mse",))
 
 
-def test_errors_of_files_name_them():
-    assert (
-        run_folder.one_line(PermissionError(errno.EACCES, "Permission denied", "x.npz")) == "x.npz: Permission denied"
-    )
-    assert run_folder.one_line(OSError(errno.ENOSPC, "no room for x")) == "no room for x"
-    assert run_folder.one_line(ValueError("a, not b")) == "a, not b"
-
-
 def test_numbers_that_are_not_finite_become_null(tmp_path):
     path = str(tmp_path / "numbers.json")
     run_folder.write_json(path, {"a": [1.5, float("nan")], "b": {"c": float("inf")}})
@@ -87,8 +79,7 @@ def test_numbers_that_are_not_finite_become_null(tmp_path):
 
 
 def test_metrics_say_how_long_a_session_took(tmp_path):
-    folder = run_folder.RunFolder(str(tmp_path / "run"))
-    folder.create()
+    folder = run_folder.RunFolder(str(tmp_path))
     written = folder.write_metrics({"mse": 0.5})
     assert run_folder.read_json(folder.metrics) == written
     assert written["mse"] == 0.5
@@ -103,3 +94,24 @@ def test_nothing_is_written_before_a_run_starts_and_a_taken_folder_is_refused(tm
     with pytest.raises(RunFolderError, match="already holds a run; give --resume"):
         RunFolder(path)
     assert RunFolder(path, resume=True).config == folder.config
+
+
+def test_a_claimed_folder_is_refused_to_others_before_anything_else(tmp_path):
+    path = str(tmp_path / "run")
+    with run_folder.claim(path) as folder:
+        folder.start({"seed": 0})
+        for resume in (True, False):
+            with pytest.raises(FolderInUseError, match="is in use by process"), run_folder.claim(path, resume):
+                pass
+    with pytest.raises(RunFolderError, match="already holds a run"), run_folder.claim(path):
+        pass
+    with run_folder.claim(path, resume=True) as folder:
+        assert run_folder.read_json(folder.config)["settings"] == {"seed": 0}
+
+
+def test_what_a_killed_process_left_half_written_is_removed_by_the_next(tmp_path):
+    (tmp_path / "figures").mkdir()
+    for name in ("config.json", "model.keras.12ab34cd.partial", "figures/curves.png.12ab34cd.partial"):
+        (tmp_path / name).write_text("{}")
+    with run_folder.claim(str(tmp_path), resume=True):
+        assert set(contents(tmp_path)) == {"config.json", NAME}

@@ -1,6 +1,7 @@
 """The command of the moving-ball experiment: errors, and a run that is killed and resumed."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 import h5py
 import numpy as np
 
+from run_experiments.moving_ball.experiment import MovingBall
 from tests.helpers.command_line import run_module
 
 
@@ -46,6 +48,20 @@ def test_a_killed_run_resumes_to_the_weights_of_a_whole_one(tmp_path):
         np.testing.assert_array_equal(value, weights(killed)[name], err_msg=name)
     with open(os.path.join(whole, "history.csv")) as a, open(os.path.join(killed, "history.csv")) as b:
         assert a.read() == b.read()
+
+
+def test_a_stop_says_how_to_go_on_and_the_run_goes_on_like_that(tmp_path, monkeypatch):
+    arguments = ["--steps=4", "--steps_per_epoch=2", "--num_test_videos=6", "--batch_size=3", "--num_frames=8",
+                 "--num_inducing=4", "--verbose=0", f"--output_dir={tmp_path / 'a run'}"]  # fmt: skip
+    with monkeypatch.context() as patched:
+        patched.setattr(MovingBall, "parameters", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+        code, written = run_module("run_experiments.moving_ball", *arguments)
+    assert code == 130
+    line = shlex.split(written)
+    expected = ["python", "-m", "run_experiments.moving_ball", *arguments, "--resume"]
+    assert line == ["stopped;", "to", "go", "on:", *expected] and written.count("\n") == 1
+    code, written = run_module(line[6], *line[7:])
+    assert code == 0 and "after 4 steps" in written
 
 
 def weights(folder: str) -> dict[str, np.ndarray]:

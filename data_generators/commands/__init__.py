@@ -1,0 +1,1 @@
+"""What all commands share: a quiet start, errors and stops in one line, locks on folders."""
