@@ -15,11 +15,12 @@ kernel names another.
 TensorShape([5, 4])
 """
 
-from svgp_vae_tf.kernels.base import Kernel, Product, Sum, TFPKernel
+from svgp_vae_tf.kernels.base import Kernel, Product, Sum
 from svgp_vae_tf.kernels.linear import Linear, NormalizedLinear
 from svgp_vae_tf.kernels.periodic import Periodic
 from svgp_vae_tf.kernels.static import Constant, White
 from svgp_vae_tf.kernels.stationary import Matern12, Matern32, Matern52, RationalQuadratic, SquaredExponential
+from svgp_vae_tf.kernels.wrapped import TFPKernel
 
 __all__ = [
     "Constant",

@@ -4,7 +4,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from svgp_vae_tf.kernels.base import NamedKernel, psd_kernels, register
+from svgp_vae_tf.kernels.base import psd_kernels, register
+from svgp_vae_tf.kernels.wrapped import NamedKernel
 
 
 @register

@@ -6,7 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from svgp_vae_tf.arguments import positive_number
-from svgp_vae_tf.kernels.base import NamedKernel, register
+from svgp_vae_tf.kernels.base import register
+from svgp_vae_tf.kernels.wrapped import NamedKernel
 
 
 @register

@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from svgp_vae_tf.arguments import positive_number
 from svgp_vae_tf.gp import linalg
-from svgp_vae_tf.kernels.base import NamedKernel, psd_kernels, register
+from svgp_vae_tf.kernels.base import psd_kernels, register
+from svgp_vae_tf.kernels.wrapped import NamedKernel
 
 
 @register

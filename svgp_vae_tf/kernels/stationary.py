@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from svgp_vae_tf.kernels.base import NamedKernel, register
+from svgp_vae_tf.kernels.base import register
+from svgp_vae_tf.kernels.wrapped import NamedKernel
 
 
 @register

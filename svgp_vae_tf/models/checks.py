@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from svgp_vae_tf.arguments import finite_number
 from svgp_vae_tf.arrays import as_array
 from svgp_vae_tf.errors import DataError
 
@@ -85,6 +86,20 @@ def check_count(count: int, num_data: int | None, validation_split: float = 0.0)
     if num_data is not None and left != num_data:
         split = f", of which {left} are left after validation_split={validation_split}" if validation_split else ""
         raise DataError(f"the model was made for num_data={num_data} points, but {count} were given{split}")
+
+
+def split_share(kwargs: dict[str, Any]) -> float:
+    """The share of the arrays of `fit` that Keras takes away for validation: none if there are validation data.
+
+    Raises:
+        ValueError: for a `validation_split` that is not at least 0 and below 1.
+    """
+    share = kwargs.get("validation_split")
+    if share is None or kwargs.get("validation_data") is not None:
+        return 0.0
+    if not 0.0 <= finite_number("validation_split", share) < 1.0:
+        raise ValueError(f"validation_split must be at least 0 and below 1, got {share}")
+    return share
 
 
 def _checked(name: str, value: Any, batch_rank: int, text: bool = False) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from keras import tree
 
-from svgp_vae_tf.arguments import finite_number, whole_number
+from svgp_vae_tf.arguments import whole_number
 from svgp_vae_tf.arrays import is_array_like
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.models import checks
@@ -288,20 +288,6 @@ def features(auxiliary: Any, prior: Any, aux: Any, batch_rank: int, training: bo
 def chunk_size(batch_size: int | None) -> int:
     """A given number of examples, checked, or the default."""
     return CHUNK if batch_size is None else whole_number("batch_size", batch_size)
-
-
-def split_share(kwargs: dict[str, Any]) -> float:
-    """The share of the arrays of `fit` that Keras takes away for validation: none if there are validation data.
-
-    Raises:
-        ValueError: for a `validation_split` that is not at least 0 and below 1.
-    """
-    share = kwargs.get("validation_split")
-    if share is None or kwargs.get("validation_data") is not None:
-        return 0.0
-    if not 0.0 <= finite_number("validation_split", share) < 1.0:
-        raise ValueError(f"validation_split must be at least 0 and below 1, got {share}")
-    return share
 
 
 def refuse_weights(kwargs: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ Logs = dict[str, tf.Tensor]
 def fit(model: Any, keras_fit: Callable[..., Any], x: Any, y: Any, kwargs: dict[str, Any]) -> keras.callbacks.History:
     """`LatentModel.fit`: check the data, and let Keras train."""
     inputs.refuse_weights(kwargs)
-    x, y = model.inputs_gate.training(x, y, model.prior.num_data, inputs.split_share(kwargs))
+    x, y = model.inputs_gate.training(x, y, model.prior.num_data, inputs.checks.split_share(kwargs))
     kwargs = model.inputs_gate.counted(x, model.inputs_gate.validation(kwargs))
     if isinstance(x, tf.data.Dataset | Iterator):
         kwargs = {"shuffle": False, **kwargs}  # Keras' default makes it warn that it cannot

@@ -7,14 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from svgp_vae_tf.arguments import (
-    finite_array,
-    instance_of,
-    non_negative_number,
-    one_of,
-    positive_array,
-    true_or_false,
-)
+from svgp_vae_tf.arguments import finite_array, instance_of, non_negative_number, one_of, positive_array, true_or_false
 from svgp_vae_tf.distribution import sum_over_replicas
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.gp import gaussians, linalg, sparse, whitened
