@@ -93,6 +93,47 @@ def test_gradient_of_the_inverse_cholesky_factor(jitter):
     close(tf.reduce_sum(tape.gradient(value, a) * direction), numeric_gradient(function, a, direction), rtol=1e-6)
 
 
+WHITENED_SHAPES = [((4, 4), (4, 6)), ((3, 4, 4), (1, 4, 6)), ((1, 4, 4), (2, 1, 4, 6)), ((3, 4, 4), (2, 1, 4, 6))]
+
+
+@pytest.mark.parametrize("jitter", [0.0, 0.1])
+@pytest.mark.parametrize(("matrix_shape", "right_shape"), WHITENED_SHAPES)
+def test_whitening_and_its_gradients_broadcast(matrix_shape, right_shape, jitter):
+    rng = np.random.default_rng(8)
+    k_mm, k_mn = tf.constant(symmetric(rng, *matrix_shape)), tf.constant(rng.normal(size=right_shape))
+
+    def plain(k_mm, k_mn):
+        half = 0.5 * (k_mm + tf.linalg.matrix_transpose(k_mm))  # the gradient is that of a symmetric matrix
+        return tf.linalg.matmul(tf.linalg.inv(linalg.cholesky(half, jitter)), k_mn)
+
+    results = []
+    for function in (lambda *k: linalg.whiten(*k, jitter), plain):
+        with tf.GradientTape() as tape:
+            tape.watch([k_mm, k_mn])
+            product = function(k_mm, k_mn)
+            value = tf.reduce_sum(tf.sin(product) * tf.range(6.0, dtype=tf.float64))
+        of_matrix, of_right = tape.gradient(value, [k_mm, k_mn])
+        results.append([product, 0.5 * (of_matrix + tf.linalg.matrix_transpose(of_matrix)), of_right])
+    for a, b in zip(*results, strict=True):
+        assert a.shape == b.shape
+        close(a, b, rtol=1e-11, atol=1e-11)
+
+
+def test_the_gradient_of_whitening_is_that_of_close_inducing_points():
+    """|v|^2 = k_m^T K_mm^-1 k_m depends on K_mm by -a a^T with a = K_mm^-1 k_m, however large the inverse is."""
+    z = np.repeat(np.linspace(-1.0, 1.0, 8), 4)[:, np.newaxis]
+    x = np.linspace(-0.9, 0.9, 5)[:, np.newaxis]
+    k_mm, k_mn = (tf.constant(np.exp(-0.5 * ((z - other.T) / 3.0) ** 2)) for other in (z, x))
+    with tf.GradientTape() as tape:
+        tape.watch(k_mm)
+        explained = tf.reduce_sum(tf.square(linalg.whiten(k_mm, k_mn, linalg.JITTER)))
+    gradient = tape.gradient(explained, k_mm).numpy()
+    a = np.linalg.solve(k_mm.numpy() + linalg.JITTER * np.eye(32), k_mn.numpy())
+    true = -a @ a.T
+    true += linalg.JITTER * np.trace(true) / 32 * np.eye(32)
+    close(0.5 * (gradient + gradient.T), true, atol=1e-7 * np.max(np.abs(true)))
+
+
 SHAPES = [((5, 7), (3, 7)), ((1, 5, 7), (3, 7)), ((3, 5, 7), (3, 7)), ((2, 1, 5, 7), (2, 3, 7)), ((1, 5, 7), (2, 3, 7))]
 
 
@@ -148,7 +189,8 @@ def test_second_derivatives_are_right(in_graph):
         with tf.GradientTape() as tape:
             tape.watch(weight)
             gram = linalg.weighted_gram(v, weight) + tf.eye(4, dtype=tf.float64)
-            value = tf.reduce_sum(tf.sin(linalg.sum_of_squares(linalg.inverse_cholesky(gram, 1e-3), axis=-2)))
+            root, whitened = linalg.inverse_cholesky(gram, 1e-3), linalg.whiten(gram, tf.square(v), 1e-3)
+            value = sum(tf.reduce_sum(tf.sin(linalg.sum_of_squares(factor, axis=-2))) for factor in (root, whitened))
         return tf.reduce_sum(direction * tape.gradient(value, weight))
 
     def second(weight):
