@@ -1,6 +1,6 @@
 """Jittered Cholesky factors, and the few solves and products built on them.
 
-Five functions define their own gradients where TensorFlow's would need solves, or more passes over (..., L, m, n)
+Six functions define their own gradients where TensorFlow's would need solves, or more passes over (..., L, m, n)
 tensors. Their second derivatives are TensorFlow's.
 """
 
@@ -87,6 +87,35 @@ def whiten(k_mm: tf.Tensor, k_mn: tf.Tensor, jitter: float) -> tf.Tensor:
         return v, gradient
 
     return project(k_mm, k_mn)
+
+
+def solve_by_root(matrix: tf.Tensor, root: tf.Tensor, vector: tf.Tensor) -> tf.Tensor:
+    """x = A^-1 b = R^T R b with R = `inverse_cholesky` of A without a jitter.
+
+    For an upstream g and h = A^-1 g the gradients are -(h x^T + x h^T) / 2 and h. Through the factor they would be
+    differences of larger numbers where A^-1 all but annihilates g, as it does where the data say almost everything.
+
+    Args:
+        matrix: A, shape (..., n, n).
+        root: R, shape (..., n, n); no gradient passes through it.
+        vector: b, shape (..., n).
+    """
+
+    def product(vector: tf.Tensor) -> tf.Tensor:
+        return tf.linalg.matvec(root, tf.linalg.matvec(root, vector), transpose_a=True)
+
+    @tf.custom_gradient
+    def solve(_: tf.Tensor, vector: tf.Tensor) -> tuple[tf.Tensor, Callable[..., tuple[tf.Tensor, tf.Tensor]]]:
+        x = product(vector)
+
+        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            h = product(upstream)
+            outer = h[..., :, tf.newaxis] * x[..., tf.newaxis, :]
+            return -0.5 * (outer + tf.linalg.matrix_transpose(outer)), h
+
+        return x, gradient
+
+    return solve(matrix, vector)
 
 
 def _gradient_of_factor(upstream: tf.Tensor, r: tf.Tensor, jitter: float) -> tf.Tensor:

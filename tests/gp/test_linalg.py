@@ -134,6 +134,23 @@ def test_the_gradient_of_whitening_is_that_of_close_inducing_points():
     close(0.5 * (gradient + gradient.T), true, atol=1e-7 * np.max(np.abs(true)))
 
 
+def test_a_solution_by_the_root_and_its_gradients():
+    rng = np.random.default_rng(9)
+    a, b = tf.constant(symmetric(rng, 2, 4, 4)), tf.constant(rng.normal(size=(2, 4)))
+    weights = rng.normal(size=(2, 4))
+    with tf.GradientTape() as tape:
+        tape.watch([a, b])
+        x = linalg.solve_by_root(a, linalg.inverse_cholesky(a, 0.0), b)
+        value = tf.reduce_sum(weights * x)
+    of_matrix, of_vector = tape.gradient(value, [a, b])
+    inverse = np.linalg.inv(a.numpy())
+    expected, h = (np.einsum("lij,lj->li", inverse, vector) for vector in (b.numpy(), weights))
+    close(x, expected, rtol=1e-12)
+    close(of_vector, h, rtol=1e-12)
+    outer = np.einsum("li,lj->lij", h, expected)
+    close(of_matrix, -0.5 * (outer + np.swapaxes(outer, -1, -2)), rtol=1e-11, atol=1e-13)
+
+
 SHAPES = [((5, 7), (3, 7)), ((1, 5, 7), (3, 7)), ((3, 5, 7), (3, 7)), ((2, 1, 5, 7), (2, 3, 7)), ((1, 5, 7), (2, 3, 7))]
 
 
@@ -190,7 +207,9 @@ def test_second_derivatives_are_right(in_graph):
             tape.watch(weight)
             gram = linalg.weighted_gram(v, weight) + tf.eye(4, dtype=tf.float64)
             root, whitened = linalg.inverse_cholesky(gram, 1e-3), linalg.whiten(gram, tf.square(v), 1e-3)
+            solution = linalg.solve_by_root(gram, linalg.inverse_cholesky(gram, 0.0), weight[:, :4])
             value = sum(tf.reduce_sum(tf.sin(linalg.sum_of_squares(factor, axis=-2))) for factor in (root, whitened))
+            value += tf.reduce_sum(tf.sin(solution))
         return tf.reduce_sum(direction * tape.gradient(value, weight))
 
     def second(weight):
