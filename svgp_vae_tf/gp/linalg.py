@@ -1,6 +1,6 @@
 """Jittered Cholesky factors, and the few solves and products built on them.
 
-Four functions define their own gradients where TensorFlow's would need solves, or more passes over (..., L, m, n)
+Six functions define their own gradients where TensorFlow's would need solves, or more passes over (..., L, m, n)
 tensors. Their second derivatives are TensorFlow's.
 """
 
@@ -54,21 +54,80 @@ def inverse_cholesky(matrix: tf.Tensor, jitter: float) -> tf.Tensor:
         r = solve_lower(chol, identity)
 
         def gradient(upstream: tf.Tensor) -> tf.Tensor:
-            middle = _phi(tf.linalg.matmul(upstream, r, transpose_b=True))
-            g = -tf.linalg.matmul(r, tf.linalg.matmul(middle, r), transpose_a=True)
-            return (
-                g
-                if jitter == 0.0
-                else _add_to_diagonal(g, jitter * tf.reduce_mean(diagonal(g), axis=-1, keepdims=True))
-            )
+            return _gradient_of_factor(tf.linalg.matmul(upstream, r, transpose_b=True), r, jitter)
 
         return r, gradient
 
     return factor(matrix)
 
 
+def whiten(k_mm: tf.Tensor, k_mn: tf.Tensor, jitter: float) -> tf.Tensor:
+    """V = L^-1 K_mn with `cholesky`'s factor L of K_mm, shape (..., L or 1, m, n).
+
+    It is R K_mn with R = L^-1. From dV = -phi(R dK_mm R^T) V + R dK_mn follow, for an upstream G, the gradients
+    -R^T phi(G V^T) R and R^T G. Those of the product and of R together would form G K_nm R^T instead of G V^T, whose
+    rounding errors are larger by up to the norm of R, a thousand for close inducing points.
+
+    Args:
+        k_mm: as for `cholesky`, shape (L or 1, m, m).
+        k_mn: shape (..., L or 1, m, n).
+        jitter: as for `cholesky`.
+    """
+
+    @tf.custom_gradient
+    def project(k_mm: tf.Tensor, k_mn: tf.Tensor) -> tuple[tf.Tensor, Callable[..., tuple[tf.Tensor, tf.Tensor]]]:
+        r = inverse_cholesky(k_mm, jitter)
+        v = tf.linalg.matmul(r, k_mn)
+
+        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            of_matrix = _sum_to_shape_of(k_mm, tf.linalg.matmul(upstream, v, transpose_b=True))
+            of_product = tf.linalg.matmul(r, upstream, transpose_a=True)
+            return _gradient_of_factor(of_matrix, r, jitter), _sum_to_shape_of(k_mn, of_product)
+
+        return v, gradient
+
+    return project(k_mm, k_mn)
+
+
+def solve_by_root(matrix: tf.Tensor, root: tf.Tensor, vector: tf.Tensor) -> tf.Tensor:
+    """x = A^-1 b = R^T R b with R = `inverse_cholesky` of A without a jitter.
+
+    For an upstream g and h = A^-1 g the gradients are -(h x^T + x h^T) / 2 and h. Through the factor they would be
+    differences of larger numbers where A^-1 all but annihilates g, as it does where the data say almost everything.
+
+    Args:
+        matrix: A, shape (..., n, n).
+        root: R, shape (..., n, n); no gradient passes through it.
+        vector: b, shape (..., n).
+    """
+
+    def product(vector: tf.Tensor) -> tf.Tensor:
+        return tf.linalg.matvec(root, tf.linalg.matvec(root, vector), transpose_a=True)
+
+    @tf.custom_gradient
+    def solve(_: tf.Tensor, vector: tf.Tensor) -> tuple[tf.Tensor, Callable[..., tuple[tf.Tensor, tf.Tensor]]]:
+        x = product(vector)
+
+        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            h = product(upstream)
+            outer = h[..., :, tf.newaxis] * x[..., tf.newaxis, :]
+            return -0.5 * (outer + tf.linalg.matrix_transpose(outer)), h
+
+        return x, gradient
+
+    return solve(matrix, vector)
+
+
+def _gradient_of_factor(upstream: tf.Tensor, r: tf.Tensor, jitter: float) -> tf.Tensor:
+    """-R^T phi(G) R for the jittered matrix, as a gradient with respect to the matrix itself."""
+    g = -tf.linalg.matmul(r, tf.linalg.matmul(_phi(upstream), r), transpose_a=True)
+    if jitter == 0.0:
+        return g
+    return _add_to_diagonal(g, jitter * tf.reduce_mean(diagonal(g), axis=-1, keepdims=True))
+
+
 def guarded(matrix: tf.Tensor, least: float | tf.Tensor) -> tf.Tensor:
-    """A matrix whose exact eigenvalues are at least ``least``, made safe to factor.
+    """A matrix whose exact eigenvalues are at least ``least``, if only with a diagonal to come, made safe to factor.
 
     It stays as it is unless it is so large that rounding could have consumed half of ``least``; only then the
     diagonal grows, by as much as rounding can have taken. A jitter relative to the diagonal would do harm long before:

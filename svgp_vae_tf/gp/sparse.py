@@ -55,9 +55,9 @@ def posterior(stats: SufficientStatistics, scale: float | tf.Tensor = 1.0) -> Wh
         scale: c = N/b.
     """
     identity = tf.eye(tf.shape(stats.precision_mean)[-1], dtype=stats.precision_mean.dtype)
-    root = linalg.inverse_cholesky(linalg.guarded(identity + scale * stats.data_precision, 1.0), 0.0)
-    mean = scale * tf.linalg.matvec(root, tf.linalg.matvec(root, stats.precision_mean), transpose_a=True)
-    return WhitenedPosterior(mean, root)
+    precision = linalg.guarded(identity + scale * stats.data_precision, 1.0)
+    root = linalg.inverse_cholesky(precision, 0.0)
+    return WhitenedPosterior(scale * linalg.solve_by_root(precision, root, stats.precision_mean), root)
 
 
 def titsias_bound(

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from svgp_vae_tf.arguments import instance_of
 from svgp_vae_tf.errors import DataError
-from svgp_vae_tf.gp import exact, gaussians, linalg
+from svgp_vae_tf.gp import exact, gaussians
 from svgp_vae_tf.kernels import Kernel
 from svgp_vae_tf.kernels.functions import PriorFunctions, can_draw
 from svgp_vae_tf.priors.base import (
@@ -91,7 +91,7 @@ class ExactGP(Prior):
         x, y, s2 = self._complete(data.x), data.y, data.s2
         k_nn = self.kernel.matrix(x, x)
         q = exact.posterior(k_nn, y, s2)
-        mean, variance = exact.marginals(q, k_nn, linalg.diagonal(k_nn))
+        mean, variance = exact.marginals_at_data(q, k_nn, y, s2)
         cross_entropy = tf.reduce_sum(gaussians.expected_log_density(mean, variance, y, s2), axis=-1)
         kl = tf.reduce_sum(cross_entropy - exact.log_marginal_likelihood(q), axis=-1)
         return LatentPosterior.from_channels_first(mean, variance, kl if self.num_data is None else kl / self.num_data)

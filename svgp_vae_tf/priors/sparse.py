@@ -151,8 +151,12 @@ class SparseGP(Prior):
 
     def project(self, features: tf.Tensor, factors: tuple[tf.Tensor, ...] | None = None) -> tuple[tf.Tensor, tf.Tensor]:
         """V = L_m^-1 K_mn, shape (..., L or 1, m, n), and k_nn, shape (..., L or 1, n), at features (..., n, D)."""
-        (whiten,) = self.factors() if factors is None else factors
-        return self._whiten(with_latent_axis(features), whiten)
+        x = with_latent_axis(features)
+        if factors is not None:
+            return self._whiten(x, *factors)
+        z = self._latent_inducing_points()
+        v = linalg.whiten(self.kernel.matrix(z, z), self.kernel.matrix(z, x), self.jitter)
+        return v, self.kernel.diagonal(x)
 
     def _whiten(self, x: tf.Tensor, whiten: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return tf.linalg.matmul(whiten, self.kernel.matrix(self._latent_inducing_points(), x)), self.kernel.diagonal(x)

@@ -54,6 +54,45 @@ def test_the_regulariser_is_the_divergence_of_the_exact_posterior(problem, q):
         close(surplus[channel], oracles.kl(problem.knn, *moments), rtol=1e-7)
 
 
+@pytest.mark.parametrize("factor", [1e-3, 1.0, 1e3])
+def test_marginals_at_the_data_are_those_at_any_inputs(problem, factor):
+    """Some variances are below those of the prior and some above, or all of them."""
+    k_nn, y, s2 = tf.constant(problem.knn[np.newaxis]), tf.constant(problem.y), tf.constant(factor * problem.s2)
+    q = exact.posterior(k_nn, y, s2)
+    for at_data, anywhere in zip(
+        exact.marginals_at_data(q, k_nn, y, s2), exact.marginals(q, k_nn, problem.k_diagonal), strict=True
+    ):
+        close(at_data, anywhere, rtol=1e-9, atol=1e-12)
+
+
+def test_the_variances_of_precise_data_and_their_gradient():
+    """Two data with covariance k: s2 - s2^2 / (1 + s2 - k^2 / (1 + s2)), of which k_nn - |w|^2 keeps few digits."""
+    s2, k = 1e-9, tf.constant(0.01, tf.float64)
+    variance = tf.fill((1, 2), tf.constant(s2, tf.float64))
+    with tf.GradientTape() as tape:
+        tape.watch(k)
+        k_nn = tf.reshape(tf.stack([1.0, k, k, 1.0]), (1, 2, 2))
+        q = exact.posterior(k_nn, tf.ones((1, 2), tf.float64), variance)
+        _, posterior_variance = exact.marginals_at_data(q, k_nn, tf.ones((1, 2), tf.float64), variance)
+    rest = 1.0 + s2 - 1e-4 / (1.0 + s2)
+    close(posterior_variance, np.full((1, 2), s2 - s2**2 / rest), rtol=1e-15)
+    close(tape.gradient(posterior_variance, k), -2.0 * s2**2 / rest**2 * 2.0 * 0.01 / (1.0 + s2), rtol=1e-12)
+
+
+@pytest.mark.parametrize("huge", [1e20, 1e300])
+def test_data_of_huge_variance_are_left_out(huge):
+    k_nn = tf.constant([[[1.0, 0.5], [0.5, 1.0]]], tf.float64)
+    y = tf.constant([[2.0, 7.0]], tf.float64)
+    variance = tf.constant([[1.0, huge]], tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch([k_nn, variance])
+        q = exact.posterior(k_nn, y, variance)
+        moments = exact.marginals_at_data(q, k_nn, y, variance)
+    close(moments[0], [[1.0, 0.5]], rtol=1e-12)
+    close(moments[1], [[0.5, 0.875]], rtol=1e-12)
+    assert all(np.isfinite(gradient).all() for gradient in tape.gradient(moments, [k_nn, variance]))
+
+
 def test_the_diagonal_of_the_covariance_is_the_marginal_variance(problem, q):
     k_nr = tf.constant(problem.knr[np.newaxis])
     _, variance = exact.marginals(q, k_nr, problem.k_new_diagonal)

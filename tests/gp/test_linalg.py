@@ -105,6 +105,64 @@ def test_gradient_of_the_inverse_cholesky_factor(jitter):
     close(tf.reduce_sum(tape.gradient(value, a) * direction), numeric_gradient(function, a, direction), rtol=1e-6)
 
 
+WHITENED_SHAPES = [((4, 4), (4, 6)), ((3, 4, 4), (1, 4, 6)), ((1, 4, 4), (2, 1, 4, 6)), ((3, 4, 4), (2, 1, 4, 6))]
+
+
+@pytest.mark.parametrize("jitter", [0.0, 0.1])
+@pytest.mark.parametrize(("matrix_shape", "right_shape"), WHITENED_SHAPES)
+def test_whitening_and_its_gradients_broadcast(matrix_shape, right_shape, jitter):
+    rng = np.random.default_rng(8)
+    k_mm, k_mn = tf.constant(symmetric(rng, *matrix_shape)), tf.constant(rng.normal(size=right_shape))
+
+    def plain(k_mm, k_mn):
+        half = 0.5 * (k_mm + tf.linalg.matrix_transpose(k_mm))  # the gradient is that of a symmetric matrix
+        return tf.linalg.matmul(tf.linalg.inv(linalg.cholesky(half, jitter)), k_mn)
+
+    results = []
+    for function in (lambda *k: linalg.whiten(*k, jitter), plain):
+        with tf.GradientTape() as tape:
+            tape.watch([k_mm, k_mn])
+            product = function(k_mm, k_mn)
+            value = tf.reduce_sum(tf.sin(product) * tf.range(6.0, dtype=tf.float64))
+        of_matrix, of_right = tape.gradient(value, [k_mm, k_mn])
+        results.append([product, 0.5 * (of_matrix + tf.linalg.matrix_transpose(of_matrix)), of_right])
+    for a, b in zip(*results, strict=True):
+        assert a.shape == b.shape
+        close(a, b, rtol=1e-11, atol=1e-11)
+
+
+def test_the_gradient_of_whitening_is_that_of_close_inducing_points():
+    """|v|^2 = k_m^T K_mm^-1 k_m depends on K_mm by -a a^T with a = K_mm^-1 k_m, however large the inverse is."""
+    z = np.repeat(np.linspace(-1.0, 1.0, 8), 4)[:, np.newaxis]
+    x = np.linspace(-0.9, 0.9, 5)[:, np.newaxis]
+    k_mm, k_mn = (tf.constant(np.exp(-0.5 * ((z - other.T) / 3.0) ** 2)) for other in (z, x))
+    with tf.GradientTape() as tape:
+        tape.watch(k_mm)
+        explained = tf.reduce_sum(tf.square(linalg.whiten(k_mm, k_mn, linalg.JITTER)))
+    gradient = tape.gradient(explained, k_mm).numpy()
+    a = np.linalg.solve(k_mm.numpy() + linalg.JITTER * np.eye(32), k_mn.numpy())
+    true = -a @ a.T
+    true += linalg.JITTER * np.trace(true) / 32 * np.eye(32)
+    close(0.5 * (gradient + gradient.T), true, atol=1e-7 * np.max(np.abs(true)))
+
+
+def test_a_solution_by_the_root_and_its_gradients():
+    rng = np.random.default_rng(9)
+    a, b = tf.constant(symmetric(rng, 2, 4, 4)), tf.constant(rng.normal(size=(2, 4)))
+    weights = rng.normal(size=(2, 4))
+    with tf.GradientTape() as tape:
+        tape.watch([a, b])
+        x = linalg.solve_by_root(a, linalg.inverse_cholesky(a, 0.0), b)
+        value = tf.reduce_sum(weights * x)
+    of_matrix, of_vector = tape.gradient(value, [a, b])
+    inverse = np.linalg.inv(a.numpy())
+    expected, h = (np.einsum("lij,lj->li", inverse, vector) for vector in (b.numpy(), weights))
+    close(x, expected, rtol=1e-12)
+    close(of_vector, h, rtol=1e-12)
+    outer = np.einsum("li,lj->lij", h, expected)
+    close(of_matrix, -0.5 * (outer + np.swapaxes(outer, -1, -2)), rtol=1e-11, atol=1e-13)
+
+
 SHAPES = [((5, 7), (3, 7)), ((1, 5, 7), (3, 7)), ((3, 5, 7), (3, 7)), ((2, 1, 5, 7), (2, 3, 7)), ((1, 5, 7), (2, 3, 7))]
 
 
@@ -160,7 +218,10 @@ def test_second_derivatives_are_right(in_graph):
         with tf.GradientTape() as tape:
             tape.watch(weight)
             gram = linalg.weighted_gram(v, weight) + tf.eye(4, dtype=tf.float64)
-            value = tf.reduce_sum(tf.sin(linalg.sum_of_squares(linalg.inverse_cholesky(gram, 1e-3), axis=-2)))
+            root, whitened = linalg.inverse_cholesky(gram, 1e-3), linalg.whiten(gram, tf.square(v), 1e-3)
+            solution = linalg.solve_by_root(gram, linalg.inverse_cholesky(gram, 0.0), weight[:, :4])
+            value = sum(tf.reduce_sum(tf.sin(linalg.sum_of_squares(factor, axis=-2))) for factor in (root, whitened))
+            value += tf.reduce_sum(tf.sin(solution))
         return tf.reduce_sum(direction * tape.gradient(value, weight))
 
     def second(weight):
