@@ -4,7 +4,7 @@ Containers are arrays (NumPy, tensors, lists, DataFrames, dicts of these), `tf.d
 and generators. Arrays are checked as a whole, batches one by one as they pass.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import keras
@@ -14,12 +14,18 @@ from keras import tree
 
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.models import checks
-from svgp_vae_tf.models.containers import NO_WEIGHTS, CheckedBatches, observations_spec
+from svgp_vae_tf.models.containers import (
+    NO_BATCH,
+    NO_WEIGHTS,
+    CheckedBatches,
+    batches_of,
+    joined_inputs,
+    observations_spec,
+)
 
 CHUNK = 256
 """Default number of series, or points of one data set, that go through the networks at a time."""
 
-NO_BATCH = "the data set holds no batch"
 MISSING = "observations are missing: call with x=aux, y=observations"
 
 
@@ -92,12 +98,12 @@ class InputGate:
         if isinstance(data, keras.utils.PyDataset):
             if data.num_batches == 0:
                 raise DataError(NO_BATCH)
-            return CheckedBatches(data, self._check_for_training)
-        return (self._check_for_training(batch) for batch in data) if isinstance(data, Iterator) else data
+            return CheckedBatches(data, self.batch)
+        return (self.batch(batch) for batch in data) if isinstance(data, Iterator) else data
 
     @tf.autograph.experimental.do_not_convert
     def _check_in_graph(self, *batch: Any) -> Any:
-        """The batch; fails with the line that `_check_for_training` has for it.
+        """The batch; fails with the line that `batch` has for it.
 
         Python runs only if there may be one: for a batch that looks faulty, and where the data set leaves shapes open.
         """
@@ -105,7 +111,7 @@ class InputGate:
 
         def line(*values: np.ndarray) -> str:
             try:
-                self._check_for_training(tree.pack_sequence_as(batch, list(values)))
+                self.batch(tree.pack_sequence_as(batch, list(values)))
             except ValueError as error:
                 return str(error)
             return ""
@@ -118,8 +124,12 @@ class InputGate:
             aux, observations = tree.map_structure(tf.identity, batch)
         return self._with_feature_axis(aux), observations
 
-    def _check_for_training(self, batch: Any) -> tuple[Any, Any]:
-        """Checked arrays of a batch, whose observations the likelihood can have generated."""
+    def batch(self, batch: Any) -> tuple[Any, Any]:
+        """Checked arrays of a batch (aux, observations), whose observations the likelihood can have generated.
+
+        Raises:
+            DataError: for data that cannot be used.
+        """
         aux, observations = self._check(batch)
         self._model.likelihood.validate_observations(observations)
         return aux, observations
@@ -177,38 +187,26 @@ class InputGate:
         if observations is not None:
             raise DataError("a data set gives its own observations: leave out the other argument")
         start = 0
-        for batch in self._finite(aux):
+        if isinstance(aux, tf.data.Dataset):
+            self._ensure_batches(observations_spec(aux).shape)
+        for batch in batches_of(aux):
             aux_part, observations_part = self._check(batch)
             rows = np.arange(start, start + len(observations_part))
             start += len(rows)
             yield Chunk(aux_part, tf.convert_to_tensor(observations_part), rows)
 
-    def _finite(self, data: Any) -> Iterable[Any]:
-        """The batches of a container that ends.
-
-        Raises:
-            DataError: for one that does not end, and for anything else.
-        """
-        if isinstance(data, tf.data.Dataset):
-            if data.cardinality() == tf.data.INFINITE_CARDINALITY:
-                raise DataError("the data set never ends, as after repeat(): give each datum once")
-            self._ensure_batches(observations_spec(data).shape)
-            return data
-        if isinstance(data, keras.utils.PyDataset):
-            if data.num_batches is None:
-                raise DataError("the data set never ends: give each datum once")
-            return (data[i] for i in range(data.num_batches))
-        if isinstance(data, Iterator):
-            return data
-        kinds = "arrays, a tf.data.Dataset, a keras.utils.PyDataset or a generator"
-        raise DataError(f"data must be {kinds}, not a {type(data).__name__}")
-
-    def new(self, aux: Any) -> tuple[Any, int]:
+    def new(self, aux: Any, steps: int | None = None) -> tuple[Any, int]:
         """New auxiliary inputs as arrays that can be cut into chunks, and how many series or points they are.
+
+        Args:
+            aux: arrays; or a container, whose batches are joined, so that the same checks hold.
+            steps: how many batches of a container to take, None for all.
 
         Raises:
             DataError: for inputs of a wrong shape, or that are not finite.
         """
+        if not checks.is_array_like(aux):
+            aux = joined_inputs(aux, self._names, steps)
         aux, _ = self._arrays(aux, None)
         aux = self._model.auxiliary.prepare(aux)
         self.feature_shape(aux)
