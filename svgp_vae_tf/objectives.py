@@ -1,8 +1,6 @@
 """Training objectives, computed from the terms of the ELBO: the beta-ELBO and GECO."""
 
-import contextlib
 import math
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
@@ -10,8 +8,9 @@ import numpy as np
 import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
-from svgp_vae_tf.arguments import finite_number, item_list, positive_number, shown
+from svgp_vae_tf.arguments import item_list, positive_number, shown
 from svgp_vae_tf.distribution import sum_over_replicas
+from svgp_vae_tf.schedules import Setting
 
 _register = keras.saving.register_keras_serializable(package="svgp_vae_tf")
 
@@ -27,49 +26,6 @@ class ElboTerms(NamedTuple):
     """Mean squared error of the mean reconstruction, shape (batch,)."""
     num_values: tf.Tensor
     """K, the number of observed values (pixels) of an example, shape ()."""
-
-
-class Setting:
-    """A setting of an objective, as an attribute of its class.
-
-    A number becomes a variable: set another one at any time, in a callback for example, and the next step uses it. A
-    `keras.optimizers.schedules.LearningRateSchedule`, such as `KLWarmup`, is followed from the first step on. The
-    attribute reads as the present value.
-
-    Args:
-        valid: whether a number can be used.
-        requirement: what it must be, in words.
-    """
-
-    def __init__(self, valid: Callable[[float], bool], requirement: str) -> None:
-        self._valid, self._requirement = valid, requirement
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, objective: "Objective | None", owner: type) -> Any:
-        if objective is None:
-            return self
-        if self._name not in objective._settings:
-            raise AttributeError(f"{self._name} is not set yet")
-        return float(objective._present(self._name, "float64"))
-
-    def __set__(self, objective: "Objective", value: Any) -> None:
-        present = objective._settings.get(self._name)
-        scheduled = isinstance(value, LearningRateSchedule)
-        if present is not None and scheduled | isinstance(present, LearningRateSchedule):
-            raise ValueError(f"{self._name} cannot change to or from a schedule: compile with another objective")
-        if scheduled:
-            objective._follow(self._name, value)
-        else:
-            objective._hold(self._name, self._checked(value))
-
-    def _checked(self, value: Any) -> float:
-        with contextlib.suppress(ValueError):
-            number = finite_number(self._name, value)
-            if self._valid(number):
-                return number
-        raise ValueError(f"{self._name} must be {self._requirement}, got {shown(value)}")
 
 
 class Objective(keras.layers.Layer):

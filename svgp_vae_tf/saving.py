@@ -1,6 +1,7 @@
 """Loading saved models. They are saved with Keras' `model.save("name.keras")`."""
 
 import contextlib
+import json
 import os
 import shutil
 import tempfile
@@ -12,7 +13,7 @@ import h5py
 import keras
 
 from svgp_vae_tf.errors import ModelFileError
-from svgp_vae_tf.models import LatentModel
+from svgp_vae_tf.models import LatentModel, serialization
 
 WEIGHTS = "model.weights.h5"
 """The member of a ``.keras`` archive that holds the weights."""
@@ -46,8 +47,8 @@ def load_model(path: str | os.PathLike[str], custom_objects: Any = None, safe_mo
             model = keras.saving.load_model(current, custom_objects=custom_objects, safe_mode=safe_mode)
     except Exception as error:  # Keras raises many kinds, from zipfile's to h5py's
         reason = str(error).strip().splitlines() or [type(error).__name__]
-        short = reason[0].split(" Full object config")[0]  # the configuration can take pages
-        raise ModelFileError(f"{path} is not a readable model file: {short}") from error
+        line = serialization.unknown_object(error, _config(path)) or reason[0]
+        raise ModelFileError(f"{path} is not a readable model file: {line}") from error
     if not isinstance(model, LatentModel):
         raise ModelFileError(f"{path} holds a {type(model).__name__}, not a model of this package")
     return model
@@ -65,6 +66,15 @@ def load_weights(model: keras.Model, path: str | os.PathLike[str]) -> None:
     """
     with tempfile.TemporaryDirectory() as folder:
         model.load_weights(_renamed(os.fspath(path), folder))
+
+
+def _config(path: str) -> Any:
+    """The configuration in a ``.keras`` archive, None if it cannot be read."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return json.loads(archive.read("config.json"))
+    except Exception:  # of many kinds, from zipfile's to json's: then there is nothing to say of it
+        return None
 
 
 @contextlib.contextmanager

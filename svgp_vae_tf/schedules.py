@@ -1,5 +1,7 @@
-"""Schedules of settings of objectives, such as the weight of the KL term."""
+"""Settings of objectives that may change while a model trains, and a schedule for the weight of the KL term."""
 
+import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -7,7 +9,7 @@ import tensorflow as tf
 from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
-from svgp_vae_tf.arguments import non_negative_number, positive_number, whole_number
+from svgp_vae_tf.arguments import finite_number, non_negative_number, positive_number, shown, whole_number
 
 
 @keras.saving.register_keras_serializable(package="svgp_vae_tf")
@@ -57,3 +59,46 @@ class KLWarmup(LearningRateSchedule):
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return {name: getattr(self, name) for name in ("steps", "start", "end", "cycles", "rise")}
+
+
+class Setting:
+    """A setting of an `Objective`, as an attribute of its class.
+
+    A number becomes a variable: set another one at any time, in a callback for example, and the next step uses it. A
+    `keras.optimizers.schedules.LearningRateSchedule`, such as `KLWarmup`, is followed from the first step on. The
+    attribute reads as the present value.
+
+    Args:
+        valid: whether a number can be used.
+        requirement: what it must be, in words.
+    """
+
+    def __init__(self, valid: Callable[[float], bool], requirement: str) -> None:
+        self._valid, self._requirement = valid, requirement
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, objective: Any, owner: type) -> Any:
+        if objective is None:
+            return self
+        if self._name not in objective._settings:
+            raise AttributeError(f"{self._name} is not set yet")
+        return float(objective._present(self._name, "float64"))
+
+    def __set__(self, objective: Any, value: Any) -> None:
+        present = objective._settings.get(self._name)
+        scheduled = isinstance(value, LearningRateSchedule)
+        if present is not None and scheduled | isinstance(present, LearningRateSchedule):
+            raise ValueError(f"{self._name} cannot change to or from a schedule: compile with another objective")
+        if scheduled:
+            objective._follow(self._name, value)
+        else:
+            objective._hold(self._name, self._checked(value))
+
+    def _checked(self, value: Any) -> float:
+        with contextlib.suppress(ValueError):
+            number = finite_number(self._name, value)
+            if self._valid(number):
+                return number
+        raise ValueError(f"{self._name} must be {self._requirement}, got {shown(value)}")

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from svgp_vae_tf import network_shapes
 from svgp_vae_tf.arguments import instance_of, nonempty_text
 from svgp_vae_tf.arrays import as_array
 from svgp_vae_tf.distribution import gather_replicas
@@ -35,7 +36,7 @@ class PooledFeatures(Features):
     Autoencoders".
 
     Args:
-        network: a built model from single observations to vectors (M,).
+        network: a built model from single observations to vectors (M,); a subclass of `keras.Model` is built by a call.
         others: features to put before the vectors, such as a `GPLVM` with ``names``; None for none.
         observations: name of the observations in the auxiliary data, (n, ...).
         group: name of the ids, (n,); rows with the same id belong to one group.
@@ -56,8 +57,7 @@ class PooledFeatures(Features):
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
-        if not instance_of("network", network, keras.layers.Layer).built or len(network.output_shape) != 2:
-            raise ValueError("the representation network must be built and give one vector (M,) per observation")
+        self.width = _width(instance_of("network", network, keras.layers.Layer))
         self.network = network
         self.others = None if others is None else instance_of("others", others, Features)
         names = {"observations": observations, "group": group, "pooled": pooled}
@@ -101,9 +101,8 @@ class PooledFeatures(Features):
             raise DataError("pooled features are for one GP over a data set: give the model num_data=N")
 
     def _validate_width(self, width: int | None) -> None:
-        expected = self.network.output_shape[-1]
-        if width not in (None, expected):
-            raise DataError(f"{self.pooled} has {width} column(s), not {expected}")
+        if width not in (None, self.width):
+            raise DataError(f"{self.pooled} has {width} column(s), not {self.width}")
 
     def _pool_batch(self, aux: Mapping[str, tf.Tensor], training: bool) -> tf.Tensor:
         """The mean vector of each row's group over its members in the global batch of all replicas, (b, M)."""
@@ -142,14 +141,14 @@ class PooledFeatures(Features):
             )
         self._validate_observations(observations)
         ids, member = np.unique(group, return_inverse=True)
-        sums = np.zeros((len(ids), self.network.output_shape[-1]))
+        sums = np.zeros((len(ids), self.width))
         for start in range(0, len(group), CHUNK):
             part = slice(start, start + CHUNK)
             np.add.at(sums, member[part], self._vectors(observations[part]).numpy())
         return ids, sums / np.bincount(member)[:, np.newaxis]
 
     def _validate_observations(self, observations: np.ndarray) -> None:
-        expected = self.network.input_shape[1:]
+        expected = getattr(self.network, "input_shape", (None, *observations.shape[1:]))[1:]  # subclasses have none
         matches = len(expected) == observations.ndim - 1 and all(
             size in (None, own) for size, own in zip(expected, observations.shape[1:], strict=True)
         )
@@ -198,6 +197,21 @@ class PooledFeatures(Features):
         """The features with these constructor's arguments."""
         restore = keras.saving.deserialize_keras_object
         return cls(**{**config, "network": restore(config["network"]), "others": restore(config["others"])})
+
+
+def _width(network: keras.Model) -> int:
+    """M, the width of a representation network's vectors.
+
+    Raises:
+        ValueError: for a network that is not built, or does not give vectors.
+    """
+    events = network_shapes.input_events(network) if network.built else None
+    if events is not None:
+        items = tf.zeros((1, *(8 if size is None else size for size in events[0])))
+        shape = network_shapes.output_event(network, items)
+        if len(shape) == 1 and shape[0] is not None:
+            return shape[0]
+    raise ValueError("the representation network must be built and give one vector (M,) per observation")
 
 
 def gather_groups(group: np.ndarray, ids: np.ndarray, vectors: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, NamedTuple
 import keras
 import tensorflow as tf
 
+from svgp_vae_tf import network_shapes
 from svgp_vae_tf.arguments import whole_number
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.models.latent_model import LatentModel
@@ -63,6 +64,11 @@ class GroupAverage(StandardNormal):
         if width is not None and conditions is not None and width != 1 + conditions:
             raise DataError(f"auxiliary data have {width} column(s), not a group and {conditions} condition(s)")
 
+    @property
+    def num_features(self) -> int | None:
+        """The group and the conditions."""
+        return None if self.num_conditions is None else 1 + self.num_conditions
+
     def groups(self, features: tf.Tensor) -> tf.Tensor:
         """The group of each datum, (...), int32.
 
@@ -120,18 +126,24 @@ class CVAE(LatentModel):
         decoder: network from [latents (L,), conditions (D - 1,)] to observations.
         num_groups: groups are numbered from 0 to this less one.
         num_data: N, the points of the data set.
+        num_conditions: D - 1; needed for networks that do not say it, subclasses of `keras.Model` before any call.
         kwargs: see `LatentModel`.
     """
 
-    prior_arguments = ("num_groups", "num_data")
+    prior_arguments = ("num_groups", "num_data", "num_conditions")
 
     def __init__(
-        self, encoder: keras.Model, decoder: keras.Model, *, num_groups: int, num_data: int | None, **kwargs
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        *,
+        num_groups: int,
+        num_data: int | None,
+        num_conditions: int | None = None,
+        **kwargs,
     ) -> None:
-        widths = [_condition_width(network) for network in (encoder, decoder)]
-        if widths[0] != widths[1]:
-            raise ValueError(f"the encoder takes conditions of width {widths[0]}, the decoder of width {widths[1]}")
-        prior = GroupAverage(num_groups, num_data, num_conditions=widths[0])
+        width = _condition_width(encoder, decoder, num_conditions)
+        prior = GroupAverage(num_groups, num_data, num_conditions=width)
         super().__init__(encoder, decoder, prior, **kwargs)
 
     def network_inputs(self, tensor: tf.Tensor, features: tf.Tensor | None) -> Any:
@@ -145,9 +157,23 @@ class CVAE(LatentModel):
         return [tensor, tf.cast(features[..., 1:], self.compute_dtype)]
 
 
-def _condition_width(network: keras.Model) -> int:
-    """How many numbers the condition of a network has."""
-    shapes = getattr(network, "input_shape", None)
-    if not isinstance(shapes, list) or len(shapes) != 2:
-        raise ValueError("the networks of a conditional VAE take two inputs, [observations or latents, conditions]")
-    return int(shapes[1][-1])
+def _condition_width(encoder: keras.Model, decoder: keras.Model, given: int | None) -> int:
+    """How many numbers a condition has: as given, and as the networks say if they do.
+
+    Raises:
+        ValueError: if they differ, or nothing says it, or a network has other inputs than two.
+    """
+    widths = {} if given is None else {"num_conditions is": given}
+    for name, network in (("encoder", encoder), ("decoder", decoder)):
+        events = network_shapes.input_events(network)
+        if events is None:
+            continue
+        width = events[1][0] if len(events) == 2 and len(events[1]) == 1 else None
+        if width is None:
+            raise ValueError("the networks of a conditional VAE take two inputs, [observations or latents, conditions]")
+        widths[f"the {name} takes conditions of width"] = width
+    if not widths:
+        raise ValueError("the networks do not say how many conditions they take: give num_conditions")
+    if len(set(widths.values())) > 1:
+        raise ValueError(", but ".join(f"{name} {width}" for name, width in widths.items()))
+    return next(iter(widths.values()))

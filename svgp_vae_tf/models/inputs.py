@@ -4,7 +4,7 @@ Containers are arrays (NumPy, tensors, lists, DataFrames, dicts of these, see `s
 `keras.utils.PyDataset` and generators. Arrays are checked as a whole, batches one by one as they pass.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import keras
@@ -16,12 +16,19 @@ from svgp_vae_tf.arguments import whole_number
 from svgp_vae_tf.arrays import is_array_like
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.models import checks
-from svgp_vae_tf.models.containers import NO_WEIGHTS, CheckedBatches, OnePass, observations_spec
+from svgp_vae_tf.models.containers import (
+    NO_BATCH,
+    NO_WEIGHTS,
+    CheckedBatches,
+    OnePass,
+    batches_of,
+    joined_inputs,
+    observations_spec,
+)
 
 CHUNK = 256
 """Default number of series, or points of one data set, that go through the networks at a time."""
 
-NO_BATCH = "the data set holds no batch"
 MISSING = "observations are missing: call with x=aux, y=observations"
 OWN_OBSERVATIONS = "a data set gives its own observations: leave out the other argument"
 
@@ -116,7 +123,7 @@ class InputGate:
             return CheckedBatches(data, self.batch)
         if isinstance(data, tf.distribute.DistributedDataset):
             return data
-        return (self.batch(batch) for batch in self._finite(data))
+        return (self.batch(batch) for batch in batches_of(data))
 
     @tf.autograph.experimental.do_not_convert
     def _check_in_graph(self, *batch: Any) -> Any:
@@ -194,38 +201,26 @@ class InputGate:
         if observations is not None:
             raise DataError(OWN_OBSERVATIONS)
         start = 0
-        for batch in self._finite(aux):
+        if isinstance(aux, tf.data.Dataset):
+            self._ensure_batches(observations_spec(aux, self._model.auxiliary).shape)
+        for batch in batches_of(aux):
             aux_part, observations_part = self.batch(batch)
             rows = np.arange(start, start + len(observations_part))
             start += len(rows)
             yield Chunk(aux_part, tf.convert_to_tensor(observations_part), rows)
 
-    def _finite(self, data: Any) -> Iterable[Any]:
-        """The batches of a container that ends.
-
-        Raises:
-            DataError: for one that does not end, and for anything else.
-        """
-        if isinstance(data, tf.data.Dataset):
-            if data.cardinality() == tf.data.INFINITE_CARDINALITY:
-                raise DataError("the data set never ends, as after repeat(): give each datum once")
-            self._ensure_batches(observations_spec(data, self._model.auxiliary).shape)
-            return data
-        if isinstance(data, keras.utils.PyDataset):
-            if data.num_batches is None:
-                raise DataError("the data set never ends: give each datum once")
-            return (data[i] for i in range(data.num_batches))
-        if isinstance(data, Iterator):
-            return data
-        kinds = "arrays, a tf.data.Dataset, a keras.utils.PyDataset or a generator"
-        raise DataError(f"data must be {kinds}, not a {type(data).__name__}")
-
-    def new(self, aux: Any) -> tuple[Any, int]:
+    def new(self, aux: Any, steps: int | None = None) -> tuple[Any, int]:
         """New auxiliary inputs as arrays that can be cut into chunks, and how many series or points they are.
+
+        Args:
+            aux: arrays; or a container, whose batches are joined, so that the same checks hold.
+            steps: how many batches of a container to take, None for all.
 
         Raises:
             DataError: for inputs of a wrong shape, or that are not finite.
         """
+        if not is_array_like(aux):
+            aux = joined_inputs(aux, self._names, steps)
         aux, _ = self._arrays(aux, None)
         aux = self._model.auxiliary.prepare(aux)
         self.feature_shape(aux)

@@ -20,7 +20,7 @@ from svgp_vae_tf.arguments import instance_of, random_seed
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.features import Features
 from svgp_vae_tf.likelihoods import Likelihood
-from svgp_vae_tf.models import draws, inputs, networks, prediction, replicas, serialization, training
+from svgp_vae_tf.models import draws, export, inputs, networks, prediction, replicas, serialization, training
 from svgp_vae_tf.models.conditioning import Conditioning
 from svgp_vae_tf.models.sampler import LatentSampler
 from svgp_vae_tf.objectives import ELBO, ElboTerms, Objective
@@ -163,6 +163,7 @@ class LatentModel(keras.Model):
         with self.distribute_strategy.scope():
             super().compile(optimizer=optimizer, **kwargs)
             self.objective = ELBO() if objective is None else instance_of("objective", objective, Objective)
+        training.leave_to_adam(self)
         self.trainer.validate()
 
     def fit(self, x: Any = None, y: Any = None, **kwargs) -> keras.callbacks.History:
@@ -192,12 +193,14 @@ class LatentModel(keras.Model):
     def train_on_batch(self, x: Any, y: Any = None, *args, **kwargs) -> Any:
         """Keras' `train_on_batch`, with checked data; see `fit`."""
         self.trainer.refuse_single_batch("train_on_batch", "fit")
-        return super().train_on_batch(*self.inputs_gate.batch((x, y)), *args, **kwargs)
+        x, y = self.inputs_gate.batch((x, y))
+        return super().train_on_batch(x, y, *args, **kwargs)
 
     def test_on_batch(self, x: Any, y: Any = None, *args, **kwargs) -> Any:
         """Keras' `test_on_batch`, with checked data."""
         self.trainer.refuse_single_batch("test_on_batch", "evaluate")
-        return super().test_on_batch(*self.inputs_gate.batch((x, y)), *args, **kwargs)
+        x, y = self.inputs_gate.batch((x, y))
+        return super().test_on_batch(x, y, *args, **kwargs)
 
     train_step, test_step = training.train_step, training.test_step
 
@@ -222,14 +225,16 @@ class LatentModel(keras.Model):
 
     condition, update, forget = prediction.condition, prediction.update, prediction.forget
     posterior_latents, reconstruct = prediction.posterior_latents, prediction.reconstruct
-    predict_latent, sample_latent, sample = prediction.predict_latent, draws.sample_latent, draws.sample
+    predict_latent, predict_on_batch = prediction.predict_latent, prediction.predict_on_batch
+    sample_latent, sample = draws.sample_latent, draws.sample
 
     def predict(self, x: Any, batch_size: int | None = None, **kwargs) -> np.ndarray:
         """Mean observations at new auxiliary inputs: the decoded posterior mean of the latents.
 
         Args:
-            x: auxiliary data as arrays; for series, row i is asked of the i-th conditioned series.
-            batch_size: examples at a time, 256 by default.
+            x: auxiliary data as arrays; or a `tf.data.Dataset`, `keras.utils.PyDataset` or generator of batches of them
+                (observations beside them are left out). For series, row i of all is asked of the i-th conditioned one.
+            batch_size: examples at a time, 256 by default, in whatever batches they came.
             kwargs: as for Keras; without effect where workers train together, each of which predicts for itself.
 
         Returns:
@@ -239,12 +244,7 @@ class LatentModel(keras.Model):
             NotConditionedError: before `condition`.
             DataError: for inputs of a wrong shape, or that are not finite.
         """
-        aux, series = prediction.new_inputs(self, x)
-        dataset = prediction.as_dataset(aux, series, batch_size)
-        self.conditioning.prepare()
-        if replicas.several_workers(self.distribute_strategy):  # each for itself, so that none waits for another
-            return np.concatenate([self.predict_step(batch).numpy() for batch in dataset])
-        return super().predict(dataset, **kwargs)
+        return prediction.predict(self, super().predict, x, batch_size, kwargs)
 
     def predict_step(self, data: Any) -> tf.Tensor:
         """Mean observations of one batch of `predict`."""
@@ -265,13 +265,14 @@ class LatentModel(keras.Model):
         """
         event = tuple(observations_shape[self.batch_rank :])
         if not self.built:
-            self.num_latents = networks.build(self.encoder, self.decoder, self.prior, event)
+            self.num_latents = networks.build(self, event)
             self.observation_shape = event
             self.built = True
         expected = self.observation_shape
         if None not in event and None not in expected and event != expected:
             raise DataError(f"observations have shape {event} each, but the encoder takes {expected}")
 
+    export = export.export
     get_config, get_compile_config = serialization.get_config, serialization.get_compile_config
     save, save_weights = serialization.save, serialization.save_weights
 

@@ -1,14 +1,16 @@
 """What a model needs to know of the user's encoder, decoder and likelihood: shapes, and the encoder's moments."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
+from svgp_vae_tf import network_shapes
 from svgp_vae_tf.arguments import item_list, positive_number, shown
 from svgp_vae_tf.gp import linalg
 from svgp_vae_tf.likelihoods import Bernoulli, Gaussian, Likelihood
-from svgp_vae_tf.priors.base import Prior
+from svgp_vae_tf.network_shapes import Shape
 
-Shape = tuple[int | None, ...]
 LIKELIHOODS = {"bernoulli": Bernoulli, "gaussian": Gaussian}
 
 
@@ -42,14 +44,15 @@ def validate_bounds(bounds: tuple[float, float]) -> tuple[float, float]:
     return low, high
 
 
-def build(encoder: keras.Model | None, decoder: keras.Model, prior: Prior, event: Shape) -> int:
-    """Build the networks for observations of shape ``event``; returns the number of latents L.
+def build(model: Any, event: Shape) -> int:
+    """Build the networks of a `LatentModel` for observations of shape ``event``; returns the number of latents L.
 
     Raises:
-        ValueError: if encoder, decoder and prior do not fit together.
+        ValueError: if encoder, decoder and prior do not fit together, or a network has several outputs.
     """
-    num_latents = int(prior.num_latents) if encoder is None else count_latents(encoder, event)
-    validate_decoder(decoder, num_latents, event)
+    encoder, prior = model.encoder, model.prior
+    num_latents = int(prior.num_latents) if encoder is None else _count_latents(output_shape(model, encoder, event))
+    _validate_decoder(model, num_latents, event)
     prior.validate_latents(num_latents)
     return num_latents
 
@@ -66,54 +69,50 @@ def bounded_moments(outputs: tf.Tensor, bounds: tuple[float, float]) -> tuple[tf
     return mean, tf.exp(bounded)
 
 
-def count_latents(encoder: keras.Model, event: Shape) -> int:
-    """L, from an encoder of observations of shape ``event``; builds the encoder if necessary.
-
-    Raises:
-        ValueError: if the number of outputs is odd.
-    """
-    outputs = int(output_shape(encoder, event)[-1] or 0)
+def _count_latents(encoded: Shape) -> int:
+    """L, from the shape of an encoder's output."""
+    outputs = int(encoded[-1] or 0) if encoded else 0
     if outputs % 2:
         raise ValueError(f"the encoder must give 2 L outputs (means, log-variances), but gives {outputs}")
     return outputs // 2
 
 
-def validate_decoder(decoder: keras.Model, num_latents: int, event: Shape) -> None:
-    """Check a decoder's input and output shapes; builds it if necessary.
+def _validate_decoder(model: Any, num_latents: int, event: Shape) -> None:
+    """Check the decoder's input and output shapes; builds it if necessary.
 
     Raises:
         ValueError: if it takes another number of latents, or gives outputs of another shape than observations.
     """
-    expected = input_event(decoder, (num_latents,))[-1]
-    if expected != num_latents:
+    expected = (network_shapes.input_events(model.decoder) or [(num_latents,)])[0][-1]
+    if expected not in (None, num_latents):
         raise ValueError(f"there are {num_latents} latents, but the decoder takes {expected}")
-    given = output_shape(decoder, (num_latents,))
+    given = output_shape(model, model.decoder, (num_latents,))
     if None not in given and None not in event and given != tuple(event):
         raise ValueError(f"the decoder gives outputs of shape {given}, but observations have shape {tuple(event)}")
 
 
-def known_event(encoder: keras.Model | None, decoder: keras.Model) -> Shape | None:
-    """The shape of single observations, if the networks are built and tell."""
+def known_event(encoder: keras.layers.Layer | None, decoder: keras.layers.Layer) -> Shape | None:
+    """The shape of single observations, if the networks are built and say it themselves.
+
+    A subclass of `keras.Model` does not: that it was called with images of one size need not mean that it takes no
+    others.
+    """
     if not decoder.built or not (encoder is None or encoder.built):
         return None
-    if encoder is not None:
-        return input_event(encoder, ()) or None
-    shape = getattr(decoder, "output_shape", None)  # subclasses of `keras.Model` have none
-    return None if shape is None else tuple(shape[1:])
+    if encoder is None:
+        shape = getattr(decoder, "output_shape", None)
+    else:
+        shape = getattr(encoder, "input_shape", None)
+    if not shape:
+        return None
+    return tuple(shape[0] if isinstance(shape, list) else shape)[1:] or None
 
 
-def input_event(network: keras.Model, unknown: Shape) -> Shape:
-    """Shape of one item of a network's (first) input; ``unknown`` if it cannot tell."""
-    shape = getattr(network, "input_shape", None)
-    if shape is None:
-        return unknown
-    return tuple(shape[0] if isinstance(shape, list) else shape)[1:]
-
-
-def output_shape(network: keras.Model, event: Shape) -> Shape:
+def output_shape(model: Any, network: keras.layers.Layer, event: Shape) -> Shape:
     """Shape of a network's output for one item of shape ``event``; builds the network if necessary."""
-    if network.built and isinstance(getattr(network, "input_shape", None), list):  # a conditional network
-        return tuple(network.output_shape[1:])
-    if not network.built or None not in event:
-        return tuple(network(tf.zeros((1, *(8 if size is None else size for size in event)))).shape[1:])
-    return tuple(network.compute_output_shape((None, *event))[1:])
+    if network.built and None in event:
+        shape = getattr(network, "output_shape", None) or network.compute_output_shape((None, *event))
+        return tuple(shape[1:])
+    items = tf.zeros((1, *(8 if size is None else size for size in event)))
+    features = tf.zeros((1, model.prior.num_features or 1), linalg.DTYPE)
+    return network_shapes.output_event(network, model.network_inputs(items, features))

@@ -4,14 +4,16 @@ The functions whose first argument is a model are methods of `LatentModel`, unle
 Features of the data are computed once per call.
 """
 
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from svgp_vae_tf.arrays import is_array_like
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.models import replicas
-from svgp_vae_tf.models.inputs import chunk_size
+from svgp_vae_tf.models.inputs import NO_BATCH, chunk_size
 from svgp_vae_tf.priors.base import Posterior, SufficientStatistics
 
 
@@ -88,9 +90,9 @@ def posterior_latents(model: Any, aux: Any, observations: Any = None, batch_size
 def reconstruct(model: Any, aux: Any, observations: Any = None, batch_size: int | None = None) -> np.ndarray:
     """Mean observations (..., n, *observation) at the posterior means of `posterior_latents`."""
     if model.prior.num_data is not None:
-        return np.concatenate([decode_mean(model, q[0], f).numpy() for f, q in _predictions(model, aux, batch_size)])
+        return _joined(decode_mean(model, q[0], f).numpy() for f, q in _predictions(model, aux, batch_size))
     found = _series_posteriors(model, aux, observations, batch_size)
-    return np.concatenate([decode_mean(model, q.mean, features).numpy() for features, q in found])
+    return _joined(decode_mean(model, q.mean, features).numpy() for features, q in found)
 
 
 def _series_posteriors(model: Any, aux: Any, observations: Any, batch_size: int | None) -> Any:
@@ -100,15 +102,39 @@ def _series_posteriors(model: Any, aux: Any, observations: Any, batch_size: int 
         yield features, model.latent_posterior(model.encode(chunk.observations, features=features))
 
 
-def new_inputs(model: Any, aux: Any) -> tuple[Any, np.ndarray]:
+def predict(
+    model: Any, keras_predict: Callable[..., Any], x: Any, batch_size: int | None, kwargs: dict[str, Any]
+) -> np.ndarray:
+    """`LatentModel.predict`: check the inputs, and let Keras loop."""
+    steps = None if is_array_like(x) else kwargs.pop("steps", None)
+    dataset = as_dataset(*new_inputs(model, x, steps), batch_size)
+    model.conditioning.prepare()
+    if replicas.several_workers(model.distribute_strategy):  # each for itself, so that none waits for another
+        return np.concatenate([model.predict_step(batch).numpy() for batch in dataset])
+    return keras_predict(dataset, **kwargs)
+
+
+def predict_on_batch(model: Any, x: Any) -> np.ndarray:
+    """`predict` without a loop: all inputs pass through the networks at once. Arguments and errors as there."""
+    aux, series = new_inputs(model, x)
+    model.conditioning.prepare()
+    return model.predict_step({"aux": aux, "series": series}).numpy()
+
+
+def new_inputs(model: Any, aux: Any, steps: int | None = None) -> tuple[Any, np.ndarray]:
     """New inputs as arrays, checked, and the rows of the series that they are asked of.
+
+    Args:
+        model: a `LatentModel`.
+        aux: arrays, or a container of batches, of which the rows continue from batch to batch.
+        steps: how many batches of a container to take, None for all.
 
     Raises:
         NotConditionedError: before `condition`.
         DataError: for inputs of a wrong shape, or for another number of series.
     """
     model.conditioning.require()
-    aux, count = model.inputs_gate.new(aux)
+    aux, count = model.inputs_gate.new(aux, steps)
     held = model.conditioning.num_series
     if held not in (None, count):
         raise DataError(f"the posterior holds {held} series, but inputs for {count} were given")
@@ -148,5 +174,19 @@ def decode_mean(model: Any, latents: Any, features: tf.Tensor) -> tf.Tensor:
 
 
 def _moments(parts: Any) -> LatentMoments:
-    means, variances = zip(*((q.mean, q.variance) for q in parts), strict=True)
-    return LatentMoments(np.concatenate(means), np.concatenate(variances))
+    moments = [(q.mean, q.variance) for q in parts]
+    return LatentMoments(*(_joined(q[i] for q in moments) for i in range(2)))
+
+
+def _joined(parts: Iterable[Any]) -> np.ndarray:
+    """Results of chunks, one after the other.
+
+    Raises:
+        DataError: if there are none, or their series differ in length.
+    """
+    arrays = [np.asarray(part) for part in parts]
+    if not arrays:
+        raise DataError(NO_BATCH)
+    if len({array.shape[1:] for array in arrays}) > 1:
+        raise DataError("batches hold series of different lengths, whose results make no array: give them one length")
+    return np.concatenate(arrays)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from svgp_vae_tf import network_shapes
 from svgp_vae_tf.kernels import Kernel
 from svgp_vae_tf.models.latent_model import LatentModel
 from svgp_vae_tf.priors.variational import VariationalGP
@@ -33,10 +34,14 @@ class SVIGP(LatentModel):
         encoder: None = None,
         **kwargs,
     ) -> None:
-        if getattr(decoder, "input_shape", None) is None:
-            raise ValueError("the decoder must begin with keras.layers.Input((L,)): nothing else says what L is")
+        events = network_shapes.input_events(decoder)
+        num_latents = None if events is None else events[0][-1]
+        if num_latents is None:
+            raise ValueError(
+                "the decoder must begin with keras.layers.Input((L,)), or have been called: nothing else says what L is"
+            )
         prior = VariationalGP(
-            kernel, inducing_points, num_latents=int(decoder.input_shape[-1]), num_data=num_data,
+            kernel, inducing_points, num_latents=num_latents, num_data=num_data,
             train_inducing_points=train_inducing_points, inducing_scale=inducing_scale,
         )  # fmt: skip
         super().__init__(encoder, decoder, prior, **kwargs)

@@ -1,5 +1,6 @@
 """Training: what `fit` and `evaluate` do beside Keras, and the steps, which are methods of `LatentModel`."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -8,7 +9,7 @@ import tensorflow as tf
 
 from svgp_vae_tf.distribution import sum_over_replicas
 from svgp_vae_tf.errors import DataError
-from svgp_vae_tf.models import inputs
+from svgp_vae_tf.models import inputs, replicas
 from svgp_vae_tf.models.containers import NO_WEIGHTS
 from svgp_vae_tf.models.translation import with_one_line_errors
 
@@ -30,6 +31,20 @@ def fit(model: Any, keras_fit: Callable[..., Any], x: Any, y: Any, kwargs: dict[
     if not history.history and kwargs.get("initial_epoch", 0) < kwargs.get("epochs", 1):
         raise DataError(inputs.NO_BATCH)
     return history
+
+
+def leave_to_adam(model: Any) -> None:
+    """Keep `keras.optimizers.Muon` to the matrices of networks, by its `exclude_layers`.
+
+    Its step makes a matrix orthogonal. Inducing points and tables of vectors are matrices too, but no linear maps.
+    """
+    optimizer = replicas.inner_optimizer(model.optimizer)
+    if not isinstance(optimizer, keras.optimizers.Muon):
+        return
+    networks = (model.encoder, model.decoder, getattr(model.auxiliary, "network", None))
+    within = {id(weight) for network in networks if network is not None for weight in network.weights}
+    paths = [f"^{re.escape(weight.path)}$" for weight in model.trainable_weights if id(weight) not in within]
+    optimizer.exclude_layers = list(dict.fromkeys([*optimizer.exclude_layers, *paths]))
 
 
 def evaluate(model: Any, keras_evaluate: Callable[..., Any], x: Any, y: Any, kwargs: dict[str, Any]) -> Any:

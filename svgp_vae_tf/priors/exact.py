@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from svgp_vae_tf.arguments import instance_of
 from svgp_vae_tf.errors import DataError
-from svgp_vae_tf.gp import exact, gaussians
+from svgp_vae_tf.gp import exact, gaussians, linalg
 from svgp_vae_tf.kernels import Kernel
 from svgp_vae_tf.kernels.functions import PriorFunctions, can_draw
 from svgp_vae_tf.priors.base import (

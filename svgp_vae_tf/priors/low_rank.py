@@ -179,6 +179,11 @@ class LowRankGP(Prior):
         """Factors C = alpha I + V^T V, O(H^3)."""
         return LowRankPosterior(self, low_rank.posterior(statistics, self.noise_variance))
 
+    @property
+    def num_features(self) -> int | None:
+        """Columns of the views and of the objects' vectors, if the latter are known."""
+        return None if self.num_object_features is None else self.views.shape[1] + self.num_object_features
+
     def validate_features(self, features_shape: tuple[int | None, ...]) -> None:
         """Raise ValueError or DataError if features are not views and object vectors."""
         num_features, columns = features_shape[-1], self.views.shape[1]

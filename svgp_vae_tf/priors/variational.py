@@ -10,7 +10,8 @@ from svgp_vae_tf.arguments import finite_array, whole_number
 from svgp_vae_tf.gp import linalg, whitened
 from svgp_vae_tf.kernels import Kernel
 from svgp_vae_tf.priors.base import LatentData, LatentPosterior, SufficientStatistics
-from svgp_vae_tf.priors.sparse import SparseArrays, SparseGP, SparsePosterior
+from svgp_vae_tf.priors.sparse import SparseGP
+from svgp_vae_tf.priors.sparse_posterior import SparseArrays, SparsePosterior
 
 
 class Nothing(NamedTuple):

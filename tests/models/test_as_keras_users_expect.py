@@ -154,3 +154,55 @@ def test_learned_noise_moves():
     likelihood = likelihoods.Gaussian(0.5, train_stddev=True)
     sparse_model(likelihood=likelihood).fit(TIMES, VALUES, verbose=0)
     assert float(likelihood.stddev) != pytest.approx(0.5, abs=1e-6)
+
+
+def with_features(auxiliary: svgp.features.Features) -> svgp.SVGPVAE:
+    return svgp.SVGPVAE(
+        network(3, 4), network(2, 3), kernel=kernels.SquaredExponential(2.0), likelihood="gaussian", num_data=8,
+        inducing_points=RNG.normal(size=(4, 3)), auxiliary=auxiliary,
+    )  # fmt: skip
+
+
+def taken_by_muon(model: svgp.SVGPVAE) -> set[str]:
+    return {weight.path for weight in model.trainable_weights if not model.optimizer._should_use_adamw(weight)}
+
+
+def matrices(*networks: keras.Model) -> set[str]:
+    return {weight.path for one in networks for weight in one.weights if len(weight.shape) == 2}
+
+
+def test_muon_takes_the_matrices_of_networks_alone(tmp_path):
+    model = with_features(svgp.features.GPLVM(RNG.normal(size=(4, 2))))
+    model.compile(keras.optimizers.Muon(0.01, exclude_layers=["mine"]), run_eagerly=True)
+    assert taken_by_muon(model) == matrices(model.encoder, model.decoder)
+    assert model.optimizer.exclude_layers[0] == "mine"
+    data = np.column_stack([np.arange(8.0) % 4, TIMES[0]]), VALUES[0]
+    before = model.get_weights()
+    points = model.prior.inducing_points.numpy()
+    model.train_on_batch(*data)
+    assert all(np.abs(one - two).max() > 1e-6 for one, two in zip(model.get_weights()[:4], before[:4], strict=True))
+    assert np.abs(model.prior.inducing_points.numpy() - points).max() > 1e-4
+    model.save(tmp_path / "model.keras")
+    loaded = svgp.load_model(tmp_path / "model.keras")
+    further = [one.train_on_batch(*data)[0] for one in (model, loaded)]
+    assert further[0] == pytest.approx(further[1], rel=1e-5)
+
+
+def test_muon_takes_the_matrices_of_a_representation_network():
+    pooling = network(3, 1)
+    model = with_features(svgp.features.PooledFeatures(pooling, svgp.features.NamedColumns(["time", "angle"])))
+    model.compile("muon")
+    assert taken_by_muon(model) == matrices(model.encoder, model.decoder, pooling)
+
+
+@pytest.mark.parametrize("call", ["train_on_batch", "test_on_batch"])
+def test_single_batches_are_checked_as_those_of_fit(call):
+    model = sparse_model()
+    model.condition(TIMES, VALUES)
+    wrong = VALUES.copy()
+    wrong[1, 2, 0] = np.nan
+    with pytest.raises(svgp.DataError, match=r"^observations holds 1 value\(s\) that are NaN or infinite"):
+        getattr(model, call)(TIMES, wrong)
+    with pytest.raises(svgp.DataError, match=r"^a batch needs auxiliary data and observations"):
+        getattr(model, call)(TIMES)
+    model.predict_latent(TIMES)  # the posterior is still there

@@ -222,16 +222,6 @@ def test_a_file_with_flipped_bytes(folder, share, tmp_path):
     refuse(tmp_path / "model.keras", "is not a readable model file")
 
 
-def test_a_class_that_is_not_known_is_named_without_pages_of_configuration(tmp_path):
-    class Unregistered(svgp.VAE):
-        pass
-
-    Unregistered(small_models.encoder(), small_models.decoder()).save(tmp_path / "model.keras")
-    refuse(tmp_path / "model.keras", "Could not locate class 'Unregistered'")
-    with pytest.raises(svgp.ModelFileError, match="^.{,500}$"):
-        svgp.load_model(tmp_path / "model.keras")
-
-
 def test_an_archive_of_something_else(tmp_path):
     with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
         archive.writestr("notes.txt", "no model")
