@@ -89,7 +89,7 @@ def files(folder: str) -> list[pathlib.Path]:
 PACKAGE = {path.relative_to(ROOT).as_posix(): imports_of(path) for path in files("svgp_vae_tf")}
 
 ORDER = [
-    "distribution errors",
+    "distribution errors network_shapes",
     "gp",
     "features kernels layers likelihoods objectives optimizers",
     "auxiliary groups inducing networks priors",
