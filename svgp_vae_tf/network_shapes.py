@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+from keras import tree
 
 Shape = tuple[int | None, ...]
 
@@ -24,7 +25,20 @@ def output_event(network: keras.layers.Layer, inputs: Any) -> Shape:
     Raises:
         ValueError: for a network of several outputs.
     """
-    outputs = network(inputs)
-    if isinstance(outputs, list | tuple | dict):
-        raise ValueError(f"a network must give one tensor, but {network.name} gives {len(outputs)} outputs")
-    return tuple(outputs.shape[1:])
+    return _of_one_output(network, tree.map_structure(lambda output: tuple(output.shape), network(inputs)))
+
+
+def told_output_event(network: keras.layers.Layer) -> Shape | None:
+    """The same as far as a network tells without being called; None for subclasses.
+
+    Raises:
+        ValueError: for a network of several outputs.
+    """
+    shape = getattr(network, "output_shape", None)
+    return None if shape is None else _of_one_output(network, shape)
+
+
+def _of_one_output(network: keras.layers.Layer, shapes: Any) -> Shape:
+    if isinstance(shapes, tuple) and all(size is None or isinstance(size, int) for size in shapes):
+        return shapes[1:]
+    raise ValueError(f"a network must give one tensor, but {network.name} gives {len(shapes)} outputs")

@@ -7,7 +7,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from svgp_vae_tf import network_shapes
 from svgp_vae_tf.arguments import instance_of, nonempty_text
 from svgp_vae_tf.arrays import as_array
 from svgp_vae_tf.distribution import gather_replicas
@@ -15,6 +14,7 @@ from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.features.base import Features, with_feature_axis
 from svgp_vae_tf.features.batches import checked_ids
 from svgp_vae_tf.gp import linalg
+from svgp_vae_tf.network_shapes import input_events, output_event, told_output_event
 
 CHUNK = 256
 """Number of observations that go through the network at a time."""
@@ -205,12 +205,13 @@ def _width(network: keras.Model) -> int:
     Raises:
         ValueError: for a network that is not built, or does not give vectors.
     """
-    events = network_shapes.input_events(network) if network.built else None
-    if events is not None:
+    shape = told_output_event(network) if network.built else None
+    events = input_events(network) if network.built else None
+    if shape is None and events is not None:
         items = tf.zeros((1, *(8 if size is None else size for size in events[0])))
-        shape = network_shapes.output_event(network, items)
-        if len(shape) == 1 and shape[0] is not None:
-            return shape[0]
+        shape = output_event(network, items)
+    if shape is not None and len(shape) == 1 and shape[0] is not None:
+        return shape[0]
     raise ValueError("the representation network must be built and give one vector (M,) per observation")
 
 

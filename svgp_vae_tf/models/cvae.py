@@ -5,10 +5,10 @@ from typing import Any, ClassVar, NamedTuple
 import keras
 import tensorflow as tf
 
-from svgp_vae_tf import network_shapes
 from svgp_vae_tf.arguments import whole_number
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.models.latent_model import LatentModel
+from svgp_vae_tf.network_shapes import input_events
 from svgp_vae_tf.priors.base import LatentData, LatentPosterior, SufficientStatistics
 from svgp_vae_tf.priors.standard_normal import StandardNormal, StandardNormalPosterior
 
@@ -165,7 +165,7 @@ def _condition_width(encoder: keras.Model, decoder: keras.Model, given: int | No
     """
     widths = {} if given is None else {"num_conditions is": given}
     for name, network in (("encoder", encoder), ("decoder", decoder)):
-        events = network_shapes.input_events(network)
+        events = input_events(network)
         if events is None:
             continue
         width = events[1][0] if len(events) == 2 and len(events[1]) == 1 else None

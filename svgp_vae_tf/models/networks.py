@@ -5,11 +5,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from svgp_vae_tf import network_shapes
 from svgp_vae_tf.arguments import item_list, positive_number, shown
 from svgp_vae_tf.gp import linalg
 from svgp_vae_tf.likelihoods import Bernoulli, Gaussian, Likelihood
-from svgp_vae_tf.network_shapes import Shape
+from svgp_vae_tf.network_shapes import Shape, input_events, output_event, told_output_event
 
 LIKELIHOODS = {"bernoulli": Bernoulli, "gaussian": Gaussian}
 
@@ -83,7 +82,7 @@ def _validate_decoder(model: Any, num_latents: int, event: Shape) -> None:
     Raises:
         ValueError: if it takes another number of latents, or gives outputs of another shape than observations.
     """
-    expected = (network_shapes.input_events(model.decoder) or [(num_latents,)])[0][-1]
+    expected = (input_events(model.decoder) or [(num_latents,)])[0][-1]
     if expected not in (None, num_latents):
         raise ValueError(f"there are {num_latents} latents, but the decoder takes {expected}")
     given = output_shape(model, model.decoder, (num_latents,))
@@ -111,8 +110,8 @@ def known_event(encoder: keras.layers.Layer | None, decoder: keras.layers.Layer)
 def output_shape(model: Any, network: keras.layers.Layer, event: Shape) -> Shape:
     """Shape of a network's output for one item of shape ``event``; builds the network if necessary."""
     if network.built and None in event:
-        shape = getattr(network, "output_shape", None) or network.compute_output_shape((None, *event))
-        return tuple(shape[1:])
+        told = told_output_event(network)
+        return tuple(network.compute_output_shape((None, *event))[1:]) if told is None else told
     items = tf.zeros((1, *(8 if size is None else size for size in event)))
     features = tf.zeros((1, model.prior.num_features or 1), linalg.DTYPE)
-    return network_shapes.output_event(network, model.network_inputs(items, features))
+    return output_event(network, model.network_inputs(items, features))

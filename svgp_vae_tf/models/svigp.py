@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from svgp_vae_tf import network_shapes
 from svgp_vae_tf.kernels import Kernel
 from svgp_vae_tf.models.latent_model import LatentModel
+from svgp_vae_tf.network_shapes import input_events
 from svgp_vae_tf.priors.variational import VariationalGP
 
 
@@ -34,7 +34,7 @@ class SVIGP(LatentModel):
         encoder: None = None,
         **kwargs,
     ) -> None:
-        events = network_shapes.input_events(decoder)
+        events = input_events(decoder)
         num_latents = None if events is None else events[0][-1]
         if num_latents is None:
             raise ValueError(
