@@ -183,7 +183,8 @@ def _checksum(weights: Iterable[keras.Variable]) -> int:
     """A number that changes with any of the weights."""
     found = 0
     for weight in weights:
-        found = zlib.crc32(np.ascontiguousarray(keras.ops.convert_to_numpy(weight)).data, found)
+        # not `weight.value`, which is cast to half precision within layers of such a policy
+        found = zlib.crc32(np.ascontiguousarray(keras.ops.convert_to_numpy(weight._value)).data, found)
     return found
 
 

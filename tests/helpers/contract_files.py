@@ -81,6 +81,7 @@ def classes_within(model: svgp.LatentModel) -> set[type]:
     found = {type(layer) for layer in model._flatten_layers(recursive=True)}
     if model.compiled:
         found |= {type(model.optimizer), type(model.optimizer._learning_rate), type(model.objective)}
+        found |= {type(setting) for setting in model.objective._settings.values()}
     return found
 
 

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -19,8 +20,8 @@ with stoppable():
         raise SystemExit(stop.code)
 """
 STARTING = """
-import data_generators.commands.stopping
-commands.stopping.end_at_once_while_starting()
+from data_generators.commands import stopping
+stopping.end_at_once_while_starting()
 """
 IMPORTING = 'print("ready", flush=True)\nimport time\ntime.sleep(60)\n'
 
@@ -30,6 +31,7 @@ def started(*arguments: str, **kwargs) -> subprocess.Popen:
         [sys.executable, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kwargs
     )
     assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    time.sleep(0.2)  # until it is within the step that it is ready for
     return process
 
 
