@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -14,11 +15,13 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     Raises:
         OSError: if it cannot be written, for example for lack of room; the file that was there is kept.
     """
-    path = os.fspath(path)
+    path = os.path.realpath(path)  # of a link, the file that it points to
     partial = f"{path}.{uuid.uuid4().hex[:8]}.partial"
     try:
         with open(partial, "wb") as file:
             yield file
+        if os.path.exists(path):
+            shutil.copymode(path, partial)
         os.replace(partial, path)
     except OSError as error:
         raise OSError(error.errno, error.strerror, path) from error

@@ -115,7 +115,8 @@ def one_of(name: str, value: Any, choices: Collection[str]) -> str:
 def instance_of(name: str, value: Any, kind: type[T]) -> T:
     """An object of a class."""
     if not isinstance(value, kind):
-        raise ValueError(f"{name} must be a {kind.__name__}, got {shown(value)}")
+        given = f"the class {value.__name__}" if isinstance(value, type) else shown(value)
+        raise ValueError(f"{name} must be an instance of {kind.__name__}, got {given}")
     return value
 
 

@@ -43,6 +43,9 @@ def as_array(name: str, value: Any) -> np.ndarray:
         raise
     except ValueError as error:
         raise DataError(f"{name} cannot be read as one array: are the parts of unequal length?") from error
+    except (RuntimeError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{name}, a {type(value).__name__}, cannot be read as an array: {reason}") from error
     if array.dtype.kind == "O":
         return _of_objects(name, array)
     if array.dtype == _BFLOAT16:

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import shutil
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -14,11 +15,13 @@ def replace(path: str | os.PathLike[str], content: bytes) -> None:
     Raises:
         OSError: if it cannot be written, for example for lack of room; the file that was there is kept.
     """
-    path = os.fspath(path)
+    path = os.path.realpath(path)  # of a link, the file that it points to
     partial = f"{path}.{uuid.uuid4().hex[:8]}.partial"  # a name of its own: other processes may write the same file
     try:
         with open(partial, "wb") as file:
             file.write(content)
+        if os.path.exists(path):
+            shutil.copymode(path, partial)
         os.replace(partial, path)
     except OSError as error:
         raise OSError(error.errno, error.strerror, path) from error

@@ -39,6 +39,7 @@ class Objective(keras.layers.Layer):
         kwargs.setdefault("dtype", keras.config.dtype_policy().variable_dtype)
         super().__init__(**kwargs)
         self._settings: dict[str, Any] = {}  # by name: a variable, which is not one of the weights, or a schedule
+        self._initial: dict[str, float] = {}  # the numbers that settings were made with
         self._step: keras.Variable | None = None
         self.built = True
 
@@ -54,6 +55,7 @@ class Objective(keras.layers.Layer):
         if name in self._settings:
             self._settings[name].assign(value)
         else:
+            self._initial[name] = value
             self._settings[name] = tf.Variable(value, trainable=False, dtype="float64", name=name)
 
     def _follow(self, name: str, schedule: LearningRateSchedule) -> None:
@@ -114,18 +116,39 @@ class Objective(keras.layers.Layer):
             for name, value in config.items()
         })  # fmt: skip
 
+    def _state(self) -> list[keras.Variable]:
+        """The weights that an objective has whatever its settings."""
+        return [weight for weight in self.weights if weight is not self._step]
+
     def save_own_variables(self, store: Any) -> None:
-        """Write the weights by their position, and the settings by their names."""
-        super().save_own_variables(store)
+        """Write the weights by position; by name, the step of schedules, and settings that have been changed."""
+        for i, weight in enumerate(self._state()):
+            store[str(i)] = weight.numpy()
+        if self._step is not None:
+            store["step"] = self._step.numpy()
         for name, setting in self._settings.items():
-            if isinstance(setting, tf.Variable):
+            if isinstance(setting, tf.Variable) and float(setting) != self._initial[name]:
                 store[name] = setting.numpy()
 
     def load_own_variables(self, store: Any) -> None:
-        """Read what `save_own_variables` wrote; settings that a file lacks stay as they are."""
-        super().load_own_variables({name: store[name] for name in store.keys() if name.isdigit()})
-        for name in self._settings.keys() & store.keys():
-            setattr(self, name, np.asarray(store[name]))
+        """Read what `save_own_variables` wrote.
+
+        What a file does not say stays as it is: the settings of this objective, unless others were set while the one of
+        the file trained.
+
+        Raises:
+            ValueError: if the file holds the state of an objective of another class.
+        """
+        state, count = self._state(), sum(name.isdigit() for name in store.keys())
+        if len(state) != count:
+            raise ValueError(f"{self.name} has {len(state)} weights, but the file holds {count} of another objective")
+        for i, weight in enumerate(state):
+            weight.assign(np.asarray(store[str(i)]))
+        if self._step is not None and "step" in store.keys():
+            self._step.assign(np.asarray(store["step"]))
+        for name, setting in self._settings.items():
+            if isinstance(setting, tf.Variable) and name in store.keys():
+                setattr(self, name, np.asarray(store[name]))
 
 
 @_register

@@ -24,7 +24,7 @@ class KLWarmup(LearningRateSchedule):
     Annealing Schedule: A Simple Approach to Mitigating KL Vanishing".
 
     Args:
-        steps: steps of the optimiser until the end of the last cycle; an epoch has ``ceil(N / batch_size)`` of them.
+        steps: training steps until the end of the last cycle; an epoch has ``ceil(N / batch_size)`` of them.
         start: value at step 0, not negative.
         end: value at the end, not negative.
         cycles: how often the value rises.
@@ -50,7 +50,7 @@ class KLWarmup(LearningRateSchedule):
             raise ValueError(f"rise must be at most 1, got {rise}")
 
     def __call__(self, step: Any) -> tf.Tensor:
-        """The value at a step of the optimiser, shape ()."""
+        """The value at a training step, shape ()."""
         step = ops.cast(step, "float64")
         length = self.steps / self.cycles
         share = ops.where(step < self.steps, ops.minimum(ops.mod(step, length) / (self.rise * length), 1.0), 1.0)
@@ -66,7 +66,7 @@ class Setting:
 
     A number becomes a variable: set another one at any time, in a callback for example, and the next step uses it. A
     `keras.optimizers.schedules.LearningRateSchedule`, such as `KLWarmup`, is followed from the first step on. The
-    attribute reads as the present value.
+    attribute reads as the present value, a number, or within a compiled step a tensor.
 
     Args:
         valid: whether a number can be used.
@@ -84,7 +84,9 @@ class Setting:
             return self
         if self._name not in objective._settings:
             raise AttributeError(f"{self._name} is not set yet")
-        return float(objective._present(self._name, "float64"))
+        if tf.executing_eagerly():
+            return float(objective._present(self._name, "float64"))
+        return objective._present(self._name, objective.variable_dtype)  # as a subclass needs it in its `call`
 
     def __set__(self, objective: Any, value: Any) -> None:
         present = objective._settings.get(self._name)

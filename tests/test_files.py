@@ -29,6 +29,16 @@ def test_a_file_is_replaced_with_the_permissions_of_a_new_one(replace, tmp_path)
     assert stat.S_IMODE(os.stat(tmp_path / "file").st_mode) == stat.S_IMODE(os.stat(tmp_path / "new").st_mode)
 
 
+@pytest.mark.parametrize("replace", [files.replace, replace_within])
+def test_links_and_permissions_stay(replace, tmp_path):
+    (tmp_path / "file").write_bytes(b"first")
+    os.chmod(tmp_path / "file", 0o600)
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    replace(tmp_path / "link", b"second")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "file").read_bytes() == b"second"
+    assert stat.S_IMODE(os.stat(tmp_path / "file").st_mode) == 0o600
+
+
 WRITERS = {
     "library": lambda folder: files.replace(folder / "file", bytes(9000)),
     "generators": lambda folder: replace_within(folder / "file", bytes(9000)),

@@ -159,6 +159,46 @@ def test_files_from_before_settings_were_kept_are_read():
     assert (objective.tolerance, objective.decay) == (0.02, 0.5)
 
 
+@pytest.mark.parametrize(
+    ("saved", "own", "expected"),
+    [(0.0, 1.0, 1.0), (KLWarmup(9), 0.5, 0.5), (0.5, KLWarmup(9, start=0.2), 0.2)],
+    ids=["number", "to a number", "to a schedule"],
+)
+def test_weights_of_another_run_leave_the_settings_of_this_one(saved, own, expected, tmp_path):
+    before, model = compiled(svgp.ELBO(saved)), compiled(svgp.ELBO(own))
+    train(before)
+    before.save_weights(tmp_path / "run.weights.h5")
+    model.optimizer.build(model.trainable_variables)
+    model.load_weights(tmp_path / "run.weights.h5")
+    assert model.objective.beta == pytest.approx(expected)
+
+
+def test_a_setting_that_a_callback_changed_is_resumed(tmp_path):
+    before, model = compiled(svgp.ELBO()), compiled(svgp.ELBO())
+    train(before, callbacks=[Assign("beta", [0.25])])
+    before.save_weights(tmp_path / "run.weights.h5")
+    model.optimizer.build(model.trainable_variables)
+    model.load_weights(tmp_path / "run.weights.h5")
+    assert model.objective.beta == 0.25
+
+
+def test_the_state_of_another_objective_is_not_read():
+    with pytest.raises(ValueError, match="has 3 weights, but the file holds 0 of another objective"):
+        svgp.GECO(0.02).load_own_variables({})
+
+
+def test_an_objective_of_ones_own_reads_its_settings():
+    class Free(svgp.ELBO):
+        def call(self, terms, training=False):
+            return self.beta * terms.kl - terms.log_likelihood
+
+    model = compiled(Free(0.0))
+    history = train(model, epochs=2, callbacks=[Assign("beta", [0.5, 2.0])])
+    np.testing.assert_allclose(
+        history["loss"], np.array([0.5, 2.0]) * history["kl"] - history["log_likelihood"], rtol=1e-5
+    )
+
+
 def test_settings_are_no_weights_so_that_models_can_exchange_theirs():
     one, two = compiled(svgp.ELBO()), small_models.make("hensman")
     two.set_weights(one.get_weights())

@@ -49,7 +49,8 @@ def locked(folder: str | os.PathLike[str]) -> Iterator[None]:
         try:
             yield
         finally:
-            os.remove(path)
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(path)
     finally:
         _held.discard(descriptor)
         os.close(descriptor)

@@ -41,6 +41,29 @@ class SufficientStatistics(NamedTuple):
     """Number of data points, shape (1,)."""
 
 
+def can_be_sums(rest: SufficientStatistics, full: SufficientStatistics) -> tf.Tensor:
+    """Whether differences of sums may be sums of data themselves, up to rounding relative to ``full``; shape ().
+
+    Matrices are positive semi-definite, squares and variances not negative, and by the inequality of Cauchy and Schwarz
+    the part of the squares that V explains, m^T V (V^T V)^-1 V^T m, is no larger than they are.
+    """
+
+    def least(matrices: tf.Tensor) -> tf.Tensor:
+        return tf.linalg.eigvalsh(matrices)[..., 0]
+
+    size = 1.0 + tf.linalg.trace(full.gram)
+    ridge = 1e-6 * size * tf.eye(tf.shape(rest.gram)[-1], dtype=rest.gram.dtype)
+    within = (least(rest.gram) >= -1e-6 * size) & tf.reduce_all(
+        least(rest.weighted_gram) >= -1e-5 * (1e-30 + tf.linalg.trace(full.weighted_gram))
+    )
+    within &= tf.reduce_all(rest.total_variance >= -1e-5 * full.total_variance)
+    if not within:
+        return within
+    factor = linalg.cholesky(rest.gram + ridge, 0.0)
+    explained = linalg.sum_of_squares(linalg.solve_lower(factor, rest.projected_mean), axis=0)
+    return tf.reduce_all(rest.mean_squares - explained >= -1e-3 * full.mean_squares)
+
+
 class TaylorCoefficients(NamedTuple):
     """Gradients of the negative log prior with respect to z, V and alpha."""
 

@@ -9,7 +9,10 @@ A kernel is a sum of products of simple kernels, its terms. In a term, with a^2 
 * white noise is a random number for each distinct input.
 
 A draw is a combination of the features with standard normal weights. Each draw has frequencies of its own, so its mean
-and covariance over draws are those of the prior, however small R is; R decides how close a draw is to Gaussian.
+and covariance over draws are those of the prior, however small R is; R decides how close a draw is to Gaussian. What
+precise data leave open of a rough function are its high frequencies, which its spectral density gives rarely. A
+quarter of the frequencies of Matern kernels therefore comes from a Cauchy distribution, and all are weighted by the
+ratio of the spectral density to the mixture.
 
 Sources: Rahimi and Recht (2008), "Random Features for Large-Scale Kernel Machines"; Rasmussen and Williams (2006),
 chapter 4, for the spectral densities. That of the periodic kernel is discrete: its frequencies are 2 pi (j - k) / p
@@ -18,6 +21,7 @@ with independent j, k ~ Poisson(1 / (2 l^2)), because j - k has the characterist
 
 import functools
 import itertools
+import math
 import operator
 from collections.abc import Callable, Sequence
 
@@ -34,35 +38,51 @@ from svgp_vae_tf.kernels.stationary import Matern12, Matern32, Matern52, Rationa
 FREQUENCIES = 1024
 """R, the number of random frequencies of a draw."""
 
-Spectrum = Callable[[Kernel, np.random.Generator, tuple[int, int]], np.ndarray]
-"""From a kernel, a generator and a shape (D, R) to frequencies in inverse length scales, (L or 1, D, R)."""
+WIDE = 0.25
+"""The share of frequencies of Matern kernels that come from the Cauchy distribution."""
+
+Sampled = tuple[np.ndarray, np.ndarray]
+"""Frequencies (L or 1, D, R), and their weights (R,), whose mean is 1."""
+Spectrum = Callable[[Kernel, np.random.Generator, tuple[int, int]], Sampled]
+"""From a kernel, a generator and a shape (D, R) to frequencies in inverse length scales, and their weights."""
 
 
-def _normal(kernel: Kernel, rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
-    return rng.normal(size=(1, *shape))
+def _normal(kernel: Kernel, rng: np.random.Generator, shape: tuple[int, int]) -> Sampled:
+    return rng.normal(size=(1, *shape)), np.ones(shape[1])
 
 
 def _student(degrees: int) -> Spectrum:
     """The spectral density of a Matern kernel of smoothness degrees / 2: a multivariate t distribution."""
 
-    def spectrum(kernel: Kernel, rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
-        return rng.normal(size=(1, *shape)) * np.sqrt(degrees / rng.chisquare(degrees, size=shape[1]))
+    def log_density(squares: np.ndarray, own: int, columns: int) -> np.ndarray:
+        """Up to a constant that all multivariate t distributions share."""
+        constant = math.lgamma(0.5 * (own + columns)) - math.lgamma(0.5 * own) - 0.5 * columns * math.log(own)
+        return constant - 0.5 * (own + columns) * np.log1p(squares / own)
+
+    def spectrum(kernel: Kernel, rng: np.random.Generator, shape: tuple[int, int]) -> Sampled:
+        columns, count = shape
+        own = np.where(rng.random(count) < WIDE, 1, degrees)  # one degree of freedom is the Cauchy distribution
+        frequencies = rng.normal(size=(1, *shape)) * np.sqrt(own / rng.chisquare(own))
+        squares = np.sum(np.square(frequencies[0]), axis=0)
+        ratio = np.exp(log_density(squares, 1, columns) - log_density(squares, degrees, columns))
+        return frequencies, 1.0 / (1.0 - WIDE + WIDE * ratio)
 
     return spectrum
 
 
-def _gamma_mixture(kernel: Kernel, rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+def _gamma_mixture(kernel: Kernel, rng: np.random.Generator, shape: tuple[int, int]) -> Sampled:
     rate = np.reshape(kernel.parameters["scale_mixture_rate"], (-1, 1, 1))
     precision = rng.gamma(rate, 1.0 / rate, size=(len(rate), 1, shape[1]))
-    return rng.normal(size=(1, *shape)) * np.sqrt(precision)
+    return rng.normal(size=(1, *shape)) * np.sqrt(precision), np.ones(shape[1])
 
 
-def _multiples(kernel: Kernel, rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+def _multiples(kernel: Kernel, rng: np.random.Generator, shape: tuple[int, int]) -> Sampled:
     length_scale = np.reshape(kernel.parameters["length_scale"], (-1, 1, 1))
     size = (len(length_scale), *shape)
-    mean = 0.5 / length_scale**2
+    mean = np.minimum(0.5 / length_scale**2, 1e12)  # of a function that is white noise by then
     count = rng.poisson(mean, size) - rng.poisson(mean, size)
-    return length_scale * count * (2.0 * np.pi / kernel.period)  # `_frequencies` divides by the length scale
+    # `_frequencies` divides by the length scale
+    return length_scale * count * (2.0 * np.pi / kernel.period), np.ones(shape[1])
 
 
 # by class, without subclasses: these may be other functions of the same parameters
@@ -76,15 +96,16 @@ SPECTRA: dict[type[Kernel], Spectrum] = {
 }
 
 
-def _frequencies(kernel: Kernel, rng: np.random.Generator, num_features: int) -> np.ndarray:
-    """Random frequencies of a stationary kernel's columns, (L or 1, D, R)."""
+def _frequencies(kernel: Kernel, rng: np.random.Generator, num_features: int) -> Sampled:
+    """Random frequencies of a stationary kernel's columns, and their weights."""
     columns = num_features if kernel.columns is None else len(kernel.columns)
     parameters = kernel.parameters
     if "scales" in parameters:
         scales = np.reshape(parameters["scales"], (-1, columns, 1))
     else:
         scales = np.reshape(parameters["length_scale"], (-1, 1, 1))
-    return SPECTRA[type(kernel)](kernel, rng, (columns, FREQUENCIES)) / scales
+    frequencies, weights = SPECTRA[type(kernel)](kernel, rng, (columns, FREQUENCIES))
+    return frequencies / scales, weights
 
 
 def _linear(kernel: Kernel, x: tf.Tensor) -> tf.Tensor:
@@ -123,8 +144,36 @@ def terms(kernel: Kernel) -> list[list[Kernel]]:
 
 
 def can_draw(kernel: Kernel) -> bool:
-    """Whether `PriorFunctions` knows all the simple kernels that a kernel is made of."""
-    return all(type(part) in {*SPECTRA, *FEATURES, White} for term in terms(kernel) for part in term)
+    """Whether `PriorFunctions` knows the simple kernels that a kernel is made of, and their products."""
+    known = {*SPECTRA, *FEATURES, White}
+    return all(type(part) in known for term in terms(kernel) for part in term) and all(
+        map(_white_sees_all, terms(kernel))
+    )
+
+
+def _white_sees_all(parts: Sequence[Kernel]) -> bool:
+    """Whether equal inputs of the white noise in a product are equal inputs of its other factors.
+
+    Noise then has a number for each input; otherwise it would need a function for each of its values.
+    """
+    white = [part for part in parts if type(part) is White]
+    if not white or any(part.columns is None for part in white):
+        return True
+    seen = {column for part in white for column in part.columns or ()}
+    others = [part for part in parts if type(part) not in (White, Constant)]
+    return all(part.columns is not None and seen >= set(part.columns) for part in others)
+
+
+def num_random(kernel: Kernel, num_latents: int, num_features: int) -> int:
+    """How many features of an input are held at a time for one draw: a measure of the memory that it needs."""
+    found = 0
+    for parts in terms(kernel):
+        sizes = [FEATURES[type(part)](part, tf.zeros((1, 1, num_features), linalg.DTYPE)).shape[-1]
+                 for part in parts if type(part) in FEATURES]  # fmt: skip
+        stationary = 2 * FREQUENCIES if any(type(part) in SPECTRA for part in parts) else 1
+        own = any(part.num_latents is not None for part in parts)
+        found = max(found, math.prod(sizes) * stationary * (num_latents if own else 1))
+    return found
 
 
 class PriorFunctions:
@@ -167,9 +216,11 @@ class _Term:
         draws = [[_frequencies(part, rng, num_features) for part in self._stationary] for rng in generators]
         of_series = (1,) * (len(leading) - 1)
         self._frequencies = [
-            np.stack([array.reshape(of_series + array.shape) for array in of_part])
+            np.stack([array.reshape(of_series + array.shape) for array, _ in of_part])
             for of_part in zip(*draws, strict=True)
         ]  # (S, ..., L or 1, D, R) each
+        products = [np.prod([weights for _, weights in of_draw], axis=0) for of_draw in draws]
+        self._roots = np.sqrt(np.stack(products)).reshape((len(generators), *of_series, 1, 1, -1))  # (S, ..., 1, 1, R)
         size = self._features(tf.zeros((1, 1, num_features), linalg.DTYPE)).shape[-1]
         self._weights = tf.constant(np.stack([rng.normal(size=(*leading, size)) for rng in generators]))
 
@@ -186,7 +237,7 @@ class _Term:
             pairs = zip(self._stationary, self._frequencies, strict=True)
             phase = tf.add_n([tf.linalg.matmul(part._selected(x), frequencies) for part, frequencies in pairs])
             scale = tf.sqrt(self._variance(self._stationary, x) / FREQUENCIES)[..., tf.newaxis]
-            phi = scale * tf.concat([tf.cos(phase), tf.sin(phase)], axis=-1)
+            phi = scale * tf.concat([self._roots * tf.cos(phase), self._roots * tf.sin(phase)], axis=-1)
         for part in self._explicit:
             outer = phi[..., tf.newaxis] * FEATURES[type(part)](part, x)[..., tf.newaxis, :]
             phi = tf.reshape(outer, [*outer.shape[:-2], outer.shape[-2] * outer.shape[-1]])

@@ -1,4 +1,4 @@
-"""What a model was conditioned on, and the posterior that follows from it.
+"""The statistics a model was conditioned on, and the posterior that follows from them.
 
 Sufficient statistics are additive: data of any size are processed in chunks, and later added or removed.
 """
@@ -27,7 +27,8 @@ class Conditioning(keras.layers.Layer):
     factored where they are predicted, each once: their factors together could need more memory than there is.
 
     Statistics belong to the weights that they were computed with. A checksum of these is kept, so that statistics which
-    a change of weights has made wrong are never used, however the weights were changed.
+    a change of weights has made wrong are not used, however the weights were changed. A graph of the caller's own, a
+    `tf.function` that calls the model, is not checked.
 
     Args:
         prior: whose posterior it is.
@@ -39,7 +40,7 @@ class Conditioning(keras.layers.Layer):
         super().__init__(**kwargs)
         self._get_prior = lambda: prior  # as an attribute, files would hold the prior's weights under this layer
         self._get_weights = weights
-        self._checksum: int | None = None  # None: not known, of a file that does not say
+        self._checksum: int | None = None  # None: not known yet, of a file that does not say
         self._statistics: _OpenVariables = _OpenVariables()
         self._posterior: _OpenVariables = _OpenVariables()
         self._kind: type[Posterior] = Posterior
@@ -53,7 +54,9 @@ class Conditioning(keras.layers.Layer):
         Raises:
             NotConditionedError: if there are none.
         """
-        self.require()
+        if not self.present:
+            self.require()
+        self._require_present_weights()
         return self._statistics.read()
 
     def require(self) -> None:
@@ -62,6 +65,11 @@ class Conditioning(keras.layers.Layer):
             raise NotConditionedError(
                 "the model has no posterior yet: call condition(aux, observations) first, and again after each fit"
             )
+        if self._checksum is None and tf.executing_eagerly():
+            self._checksum = _checksum(self._get_weights())
+        self._require_present_weights()
+
+    def _require_present_weights(self) -> None:
         if tf.executing_eagerly() and not self._belong_to_the_weights():
             raise NotConditionedError(STALE)
 
@@ -113,8 +121,7 @@ class Conditioning(keras.layers.Layer):
         parts: list[SufficientStatistics] = []
         for features, observations in chunks:
             parts.append(summarise(features, observations, factors))
-            if not all(bool(tf.reduce_all(tf.math.is_finite(array))) for array in parts[-1]):
-                raise DataError(NOT_FINITE)
+            require_finite(parts[-1])
             if prior.num_data is not None and len(parts) == 2:
                 parts = [prior.merge(*parts)]
         if not parts:
@@ -177,6 +184,12 @@ class Conditioning(keras.layers.Layer):
             return
         self.set(self._get_prior().statistics_type(*(tf.constant(np.asarray(store[str(i)])) for i in range(count))))
         self._checksum = int(np.asarray(store["checksum"])) if "checksum" in store.keys() else None
+
+
+def require_finite(arrays: Iterable[tf.Tensor | None]) -> None:
+    """Raise DataError if what follows from encoded data is not finite."""
+    if not all(array is None or bool(tf.reduce_all(tf.math.is_finite(array))) for array in arrays):
+        raise DataError(NOT_FINITE)
 
 
 def _checksum(weights: Iterable[keras.Variable]) -> int:

@@ -45,57 +45,52 @@ class CheckedBatches(keras.utils.PyDataset):
 class OnePass(keras.callbacks.Callback):
     """Ends a `fit` whose first epoch, one pass over the data, shows another number of points than the model's.
 
-    The points are those that the metrics have counted, so that nothing is counted or read twice. Full batches may have
-    left out the rest of a pass, fewer points than one of them holds.
+    The points are those that the steps have counted, so that nothing is read twice. Full batches may have left out the
+    rest of a pass, fewer points than one of them holds.
 
     Args:
         num_data: the number of points that the model was made for.
-        may_drop_rest: whether the container may give full batches only.
 
     Raises:
         DataError: naming both numbers, at the end of the epoch.
     """
 
-    def __init__(self, num_data: int, may_drop_rest: bool) -> None:
+    def __init__(self, num_data: int) -> None:
         super().__init__()
-        self._num_data, self._may_drop_rest = num_data, may_drop_rest
+        self._num_data = num_data
         self._batch_size: float | None = None
         self._done = False
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Begin to count."""
+        self._start = self._seen
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Keep the size of the first batch."""
         if batch and self._batch_size is None:
-            self._batch_size = self._points / batch  # several steps may be executed at once
-
-    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Compare before validation resets the metrics."""
-        self._compare()
+            self._batch_size = (self._seen - self._start) / batch  # several steps may be executed at once
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Compare without validation."""
-        self._compare()
-
-    @property
-    def _points(self) -> float:
-        """Points since the epoch began, in single precision; every replica has counted those of all."""
-        count = self.model.elbo_tracker.count.value
-        return float(self.model.distribute_strategy.experimental_local_results(count)[0])
-
-    def _compare(self) -> None:
+        """Compare after the first epoch."""
         if self._done or self.model.stop_training:
             return
         self._done = True
-        points = self._points
+        points = self._seen - self._start
         if not points:
             return
         size = self._batch_size or points
-        rest = size - 1.0 if self._may_drop_rest and points % size == 0.0 else 0.0
-        rounding = 1e-6 * points
-        if not -rounding <= self._num_data - points <= rest + rounding:
+        rest = size - 1.0 if points % size == 0.0 else 0.0
+        if not 0 <= self._num_data - points <= rest:
             raise DataError(
-                f"the model was made for num_data={self._num_data} points, but one pass over the data gave "
-                f"{points:.0f}: if an epoch is not one pass, give steps_per_epoch"
+                f"the model was made for num_data={self._num_data} points, but one pass over the data gave {points}: "
+                "if an epoch is not one pass, give steps_per_epoch"
             )
+
+    @property
+    def _seen(self) -> int:
+        """Points of all steps so far; every replica has counted those of all."""
+        counter = self.model.points_seen
+        return int(self.model.distribute_strategy.experimental_local_results(counter)[0])
 
 
 def observations_spec(dataset: tf.data.Dataset, auxiliary: Features) -> tf.TensorSpec:

@@ -43,6 +43,7 @@ class GroupAverage(StandardNormal):
     """
 
     statistics_type: ClassVar[Any] = GroupSums
+    keeps_data: ClassVar[bool] = True
 
     def __init__(self, num_groups: int, num_data: int | None, num_conditions: int | None = None, **kwargs) -> None:
         if num_data is None:
@@ -98,12 +99,18 @@ class GroupAverage(StandardNormal):
         """The difference of the sums.
 
         Raises:
-            DataError: if a group would have less than no data.
+            DataError: if a group would have less than no data, a negative variance, or a mean without data.
         """
         rest = full.sums - removed.sums
-        if tf.reduce_any(rest[:, -1] < 0):
+        empty = rest[:, -1:] == 0
+        mean, variance = tf.split(rest[:, :-1], 2, axis=-1)
+        spread = tf.split(full.sums[:, :-1], 2, axis=-1)[1]
+        wrong = tf.reduce_any(rest[:, -1] < 0) | tf.reduce_any(variance < -1e-4 * spread)
+        if wrong | tf.reduce_any(
+            empty & (tf.square(mean) > 1e-2 * spread + 1e-6 * tf.square(full.sums[:, : mean.shape[1]]))
+        ):
             raise DataError("cannot forget data that the posterior was not given")
-        return GroupSums(rest)
+        return GroupSums(tf.where(empty, 0.0, rest))
 
     def posterior(self, statistics: SufficientStatistics) -> "GroupAveragePosterior":
         """Averages of the groups."""

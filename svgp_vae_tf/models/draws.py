@@ -3,6 +3,7 @@
 The functions whose first argument is a model are methods of `LatentModel`, unless their name begins with an underscore.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,8 +16,10 @@ from svgp_vae_tf.models.inputs import CHUNK
 from svgp_vae_tf.models.prediction import decode_mean, new_inputs
 from svgp_vae_tf.priors.base import Posterior
 
-AT_ONCE = 4096
-"""How many latents, over draws, series and points, are drawn at a time: each has thousands of random features."""
+MOST_FEATURES = 2**24
+"""How many random features are held at a time, over draws, series and points; in double precision, 128 MB of them."""
+SERIES = 32
+"""How many series are drawn at a time. The functions of a seed depend on it."""
 MOST_BYTES = 2**31
 """The largest covariance that is factored for joint draws."""
 
@@ -29,7 +32,8 @@ def sample_latent(
     Joint draws are functions: with the same seed, a model that was conditioned on the same data gives the values of the
     same functions at other inputs, and the first draws do not depend on how many follow. They cost O(n), see
     `priors.base.Posterior.functions`; for kernels without random features, such as `TFPKernel`, they come from a
-    covariance matrix, hold for one call, and cost O(n^3).
+    covariance matrix, hold for one call, and cost O(n^3). Latents whose prior is independent for each datum (`VAE`,
+    `CVAE`) are no functions of the inputs: each is drawn by itself.
 
     Args:
         model: a `LatentModel`.
@@ -64,7 +68,7 @@ def _draws(model: Any, aux: Any, num_samples: int, joint: bool, seed: int | None
         parts = [
             _draw(model.conditioning.posterior(tf.constant(rows[part])), features[part], num_samples, joint,
                   [*key, part.start])
-            for part in _parts(len(rows), CHUNK)
+            for part in _parts(len(rows), SERIES)
         ]  # fmt: skip
         return np.concatenate(parts, axis=1), features
     return _draw(model.conditioning.posterior(), features, num_samples, joint, key), features
@@ -73,9 +77,9 @@ def _draws(model: Any, aux: Any, num_samples: int, joint: bool, seed: int | None
 def _draw(posterior: Posterior, features: np.ndarray, num_samples: int, joint: bool, key: list[int]) -> np.ndarray:
     """Draws (num_samples, ..., n, L) at features (..., n, D): each with a generator of its own, some at a time."""
     points = features.shape[-2]
-    rows = int(np.prod(features.shape[:-2], dtype=int)) * min(points, CHUNK)
+    rows = math.prod(features.shape[:-2]) * max(min(points, CHUNK), posterior.num_anchors)
     found = []
-    for draws in _parts(num_samples, max(1, AT_ONCE // rows)):
+    for draws in _parts(num_samples, max(1, MOST_FEATURES // (rows * posterior.num_random))):
         generators = [np.random.default_rng([*key, draw]) for draw in range(num_samples)[draws]]
         at = _evaluator(posterior, generators, joint)
         if at is None:
@@ -109,7 +113,7 @@ def _require_room(posterior: Posterior, features: np.ndarray) -> None:
 
 
 def _key(model: Any, seed: int | None) -> list[int]:
-    """What the generators of a call start from."""
+    """Seed words for the generators of one call."""
     given = random_seed("seed", seed)
     return [int(word) for word in model.sampler.generator.next().numpy()] if given is None else [given]
 

@@ -102,8 +102,7 @@ class InputGate:
         num_data = self._model.prior.num_data
         if num_data is None or kwargs.get("steps_per_epoch") is not None or is_array_like(data):
             return kwargs
-        may_drop_rest = not isinstance(data, tf.data.Dataset) or data.element_spec[1].shape[0] is not None
-        return {**kwargs, "callbacks": tree.flatten([OnePass(num_data, may_drop_rest), kwargs.get("callbacks") or []])}
+        return {**kwargs, "callbacks": tree.flatten([OnePass(num_data), kwargs.get("callbacks") or []])}
 
     def batches(self, data: Any) -> Any:
         """A container of batches, each of which is checked as it passes; distributed data as they are.

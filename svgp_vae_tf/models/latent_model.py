@@ -81,6 +81,10 @@ class LatentModel(keras.Model):
         self.conditioning = Conditioning(prior, self._weights_of_statistics)
         self.inputs_gate = inputs.InputGate(self)
         self.trainer = replicas.trainer_for(self)
+        # points, or series, of all training steps; no weight, so that files are the same with and without it
+        self.points_seen = tf.Variable(
+            0, dtype=tf.int64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
+        )
         self.log_likelihood_tracker, self.kl_tracker, self.elbo_tracker, self.mse_tracker = (
             keras.metrics.Mean(name=name) for name in ("log_likelihood", "kl", "elbo", "mse")
         )
@@ -220,7 +224,7 @@ class LatentModel(keras.Model):
 
     def _weights_of_statistics(self) -> list[keras.Variable]:
         """The weights that statistics of data depend on; the decoder is free to change."""
-        parts = (self.encoder, self.auxiliary, self.prior)
+        parts = (self.encoder, self.auxiliary, self.prior) if self.prior.keeps_data else ()
         return [weight for part in parts if part is not None for weight in part.weights]
 
     condition, update, forget = prediction.condition, prediction.update, prediction.forget

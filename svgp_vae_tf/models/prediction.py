@@ -1,4 +1,4 @@
-"""What a trained model answers, in loops over chunks: conditioning, posterior latents, predictions and samples.
+"""Conditioning and prediction, in chunks.
 
 The functions whose first argument is a model are methods of `LatentModel`, unless their name begins with an underscore.
 Features of the data are computed once per call.
@@ -13,6 +13,7 @@ import tensorflow as tf
 from svgp_vae_tf.arrays import is_array_like
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.models import replicas
+from svgp_vae_tf.models.conditioning import require_finite
 from svgp_vae_tf.models.inputs import NO_BATCH, chunk_size
 from svgp_vae_tf.priors.base import Posterior, SufficientStatistics
 
@@ -99,7 +100,9 @@ def _series_posteriors(model: Any, aux: Any, observations: Any, batch_size: int 
     """Features and posterior of chunks of series, each series given its own points alone."""
     for chunk in model.inputs_gate.observed(aux, observations, batch_size):
         features = model.features(chunk.aux)
-        yield features, model.latent_posterior(model.encode(chunk.observations, features=features))
+        data = model.encode(chunk.observations, features=features)
+        require_finite(data[1:])
+        yield features, model.latent_posterior(data)
 
 
 def predict(

@@ -27,7 +27,7 @@ Data = tuple[Any, Any, dict[str, Any]]
 
 
 def trainer_for(model: Any) -> "OneDevice":
-    """What differs between one device and several, for a model: decided once, by the strategy it is built under."""
+    """The trainer for a model, chosen once by the strategy it is built under."""
     return OneDevice(model) if model.distribute_strategy.num_replicas_in_sync == 1 else Replicas(model)
 
 

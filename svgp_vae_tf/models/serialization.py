@@ -92,7 +92,14 @@ def _objects(config: Any) -> Iterator[dict[str, Any]]:
 
 
 def save(model: keras.Model, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> None:
-    """Keras' `save`; OSError if the file cannot be written, and the one that was there is kept."""
+    """Keras' `save` to a ``.keras`` file.
+
+    Raises:
+        OSError: if the file cannot be written; the one that was there is kept.
+        ValueError: for the name of an HDF5 file: Keras' old format could not be loaded again.
+    """
+    if str(filepath).endswith((".h5", ".hdf5")):
+        raise ValueError(f"a model is saved as a .keras file, not as {filepath}")
     write = functools.partial(keras.Model.save, model)
     write_with_keras(write, filepath, ".keras", overwrite, zipped=zipped, **kwargs)
 

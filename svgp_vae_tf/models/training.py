@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from svgp_vae_tf.distribution import sum_over_replicas
@@ -28,9 +29,20 @@ def fit(model: Any, keras_fit: Callable[..., Any], x: Any, y: Any, kwargs: dict[
     model.before_training(x, y)
     x, y, kwargs = model.trainer.split_for_fit(x, y, kwargs)
     history = with_one_line_errors(model.distribute_strategy, keras_fit, x=x, y=y, **kwargs)
+    require_finite_weights(model)
     if not history.history and kwargs.get("initial_epoch", 0) < kwargs.get("epochs", 1):
         raise DataError(inputs.NO_BATCH)
     return history
+
+
+def require_finite_weights(model: Any) -> None:
+    """Raise DataError for a model that training has spoilt: a step checks its loss, but not its gradients."""
+    for weight in model.trainable_weights:
+        if not np.isfinite(keras.ops.convert_to_numpy(weight)).all():
+            raise DataError(
+                f"{weight.path} is not finite after training: lower the learning rate, or clip gradients; a kernel "
+                "must have a gradient at equal inputs, which TFP's GammaExponential with a power below 1 has not"
+            )
 
 
 def leave_to_adam(model: Any) -> None:
@@ -102,6 +114,8 @@ def batch_loss(model: Any, aux: Any, observations: tf.Tensor, training: bool) ->
         return {**model.get_metrics_result(), **(model.objective.logs() if training else {})}
 
     count = sum_over_replicas(tf.cast(tf.shape(losses)[0], losses.dtype))
+    if training:
+        model.points_seen.assign_add(tf.cast(count, tf.int64))
     with tf.control_dependencies([finite]):
         return tf.reduce_sum(losses) / count, update
 

@@ -91,6 +91,16 @@ class Posterior:
     def __init__(self, prior: "Prior", arrays: Any) -> None:
         self.prior, self.arrays = prior, arrays
 
+    @property
+    def num_anchors(self) -> int:
+        """Inputs at which `functions` evaluates the prior beforehand, such as those of the data."""
+        return 1
+
+    @property
+    def num_random(self) -> int:
+        """Random features of an input in one draw of `functions`; both say how much memory draws need."""
+        return 1
+
     def predict(self, features: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Mean and marginal variance of the latents at new features (..., r, D), each (..., r, L)."""
         mean, variance = self._marginals(with_latent_axis(features))
@@ -154,6 +164,8 @@ class Prior(keras.layers.Layer):
 
     statistics_type: ClassVar[Any]
     """The type of the sufficient statistics."""
+    keeps_data: ClassVar[bool] = True
+    """Whether the statistics say anything about the data, and so depend on the weights that they were computed with."""
 
     def __init__(self, num_data: int | None = None, **kwargs) -> None:
         kwargs.setdefault("dtype", "float64")

@@ -11,7 +11,7 @@ from svgp_vae_tf.arguments import instance_of
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.gp import exact, gaussians, linalg
 from svgp_vae_tf.kernels import Kernel
-from svgp_vae_tf.kernels.functions import PriorFunctions, can_draw
+from svgp_vae_tf.kernels.functions import PriorFunctions, can_draw, num_random
 from svgp_vae_tf.priors.base import (
     Functions,
     LatentData,
@@ -46,6 +46,16 @@ class ExactPosterior(Posterior):
         q, k_nr = self._factors(x)
         mean, _ = exact.marginals(q, k_nr, self.prior.kernel.diagonal(x))
         return mean, exact.covariance(q, k_nr, self.prior.kernel.matrix(x, x))
+
+    @property
+    def num_anchors(self) -> int:
+        """n, the points of the data."""
+        return int(self.arrays.features.shape[-2])
+
+    @property
+    def num_random(self) -> int:
+        """See `Posterior.num_random`."""
+        return num_random(self.prior.kernel, self.arrays.whitened.shape[-2], self.arrays.features.shape[-1])
 
     def functions(self, generators: Sequence[np.random.Generator]) -> Functions | None:
         """f(x) + k(x, X) C^-1 (y - f(X) - noise), noise ~ N(0, s2), see `Posterior.functions`."""

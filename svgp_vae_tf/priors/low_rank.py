@@ -11,7 +11,7 @@ from svgp_vae_tf.arguments import finite_array, instance_of, positive_number, wh
 from svgp_vae_tf.errors import DataError
 from svgp_vae_tf.gp import gaussians, linalg, low_rank
 from svgp_vae_tf.kernels import Kernel
-from svgp_vae_tf.kernels.functions import PriorFunctions, can_draw
+from svgp_vae_tf.kernels.functions import PriorFunctions, can_draw, num_random
 from svgp_vae_tf.priors.base import (
     Functions,
     LatentData,
@@ -37,6 +37,16 @@ class LowRankPosterior(Posterior):
         views, objects = self.prior.split(features)
         k_new = self.prior.kernel.matrix(views, views) * tf.linalg.matmul(objects, objects, transpose_b=True)
         return low_rank.joint(self.arrays, self.prior.factor(features), k_new)
+
+    @property
+    def num_anchors(self) -> int:
+        """Q, the views."""
+        return len(self.prior.views)
+
+    @property
+    def num_random(self) -> int:
+        """See `Posterior.num_random`."""
+        return num_random(self.prior.kernel, 1, self.prior.views.shape[1])
 
     def functions(self, generators: Sequence[np.random.Generator]) -> Functions | None:
         """V(x) c + what V leaves unexplained of a draw of the prior, see `Posterior.functions`.
@@ -170,9 +180,10 @@ class LowRankGP(Prior):
             DataError: if it cannot be the sums of any data.
         """
         rest = low_rank.SufficientStatistics(*(a - b for a, b in zip(full, removed, strict=True)))
-        smallest = tf.reduce_min(tf.linalg.eigvalsh(rest.gram))
-        if rest.count[0] < 0 or smallest < -1e-6 * (1.0 + tf.linalg.trace(full.gram)):
+        if rest.count[0] < 0 or not low_rank.can_be_sums(rest, full):
             raise DataError("cannot forget data that the posterior was not given")
+        if rest.count[0] == 0:  # without what rounding leaves
+            return low_rank.SufficientStatistics(*map(tf.zeros_like, rest))
         return rest
 
     def posterior(self, statistics: SufficientStatistics) -> LowRankPosterior:

@@ -205,10 +205,13 @@ class SparseGP(Prior):
         return int(self.initial_inducing_points.shape[-1])
 
     def validate_features(self, features_shape: tuple[int | None, ...]) -> None:
-        """Raise ValueError if features are not as wide as the inducing points."""
+        """Raise DataError if features are not as wide as the inducing points."""
         given, width = features_shape[-1], self.num_features
         if given is not None and given != width:
-            raise ValueError(f"inducing points have {width} feature(s), but auxiliary data give {given}")
+            raise DataError(
+                f"inducing points have {width} feature(s), but auxiliary data give {given}: choose columns of a "
+                "DataFrame or dict with auxiliary=NamedColumns([...])"
+            )
 
     def validate_training(self, features_shape: tuple[int | None, ...]) -> None:
         """Raise ValueError for more fixed inducing points than points of a series."""

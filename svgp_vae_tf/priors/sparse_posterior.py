@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from svgp_vae_tf.gp import linalg, whitened
-from svgp_vae_tf.kernels.functions import PriorFunctions, can_draw
+from svgp_vae_tf.kernels.functions import PriorFunctions, can_draw, num_random
 from svgp_vae_tf.priors.base import Functions, Posterior, standard_normal, with_latent_axis
 
 
@@ -33,6 +33,16 @@ class SparsePosterior(Posterior):
         v, k_diagonal = self.prior._whiten(x, self.arrays.whiten)
         mean, _ = whitened.marginals(self.inducing, v, k_diagonal)
         return mean, whitened.covariance(self.inducing, v, self.prior.kernel.matrix(x, x))
+
+    @property
+    def num_anchors(self) -> int:
+        """m, the inducing points."""
+        return int(self.arrays.mean.shape[-1])
+
+    @property
+    def num_random(self) -> int:
+        """See `Posterior.num_random`."""
+        return num_random(self.prior.kernel, self.arrays.mean.shape[-2], self.prior.inducing_points.shape[-1])
 
     def functions(self, generators: Sequence[np.random.Generator]) -> Functions | None:
         """f(x) + v(x)^T (u - L_m^-1 f(Z)) with u ~ q(u), see `Posterior.functions`.

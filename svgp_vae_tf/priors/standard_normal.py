@@ -32,7 +32,7 @@ class StandardNormalPosterior(Posterior):
         return mean, tf.linalg.diag(tf.linalg.matrix_transpose(variance))
 
     def functions(self, generators: Sequence[np.random.Generator]) -> Functions:
-        """Numbers without any dependence between inputs; not functions, as nothing ties two questions together."""
+        """Independent numbers: two calls differ even at the same input, so these are no functions."""
         return lambda features: self.draw_marginally(features, generators)
 
 
@@ -44,6 +44,7 @@ class StandardNormal(Prior):
     """
 
     statistics_type: ClassVar[Any] = Channels
+    keeps_data: ClassVar[bool] = False
 
     def call(self, data: LatentData) -> LatentPosterior:
         """The encoder's Gaussian, and KL(N(mean, variance) || N(0, I))."""

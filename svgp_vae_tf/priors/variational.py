@@ -39,6 +39,7 @@ class VariationalGP(SparseGP):
     """
 
     statistics_type: ClassVar[Any] = Nothing
+    keeps_data: ClassVar[bool] = False
 
     def __init__(
         self,

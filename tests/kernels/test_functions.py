@@ -102,3 +102,20 @@ def test_kernels_without_features_are_known():
     assert can_draw(kernels.SquaredExponential(1.0) + kernels.White(0.1) * kernels.Linear())
     assert not can_draw(KERNELS["wrapped"]())
     assert not can_draw(kernels.SquaredExponential(1.0) * Warped(1.0))
+
+
+def test_white_noise_in_a_product_must_see_the_columns_of_the_other_factors():
+    """Otherwise it stands for a function of each value, and not for a number."""
+    white, smooth = kernels.White, kernels.SquaredExponential
+    assert not can_draw(white(1.0, columns=[0]) * smooth(1.0, columns=[1]))
+    assert not can_draw(white(1.0, columns=[0]) * smooth(1.0))
+    assert can_draw(white(1.0, columns=[0, 1]) * smooth(1.0, columns=[1]))
+    assert can_draw(white(1.0) * smooth(1.0, columns=[1]))
+    assert can_draw(white(1.0, columns=[0]) * kernels.Constant(2.0))
+    assert can_draw(white(1.0, columns=[0]) + smooth(1.0, columns=[1]))
+
+
+@pytest.mark.parametrize("length_scale", [1e-11, 1e-3, 1e6])
+def test_extreme_length_scales_give_finite_draws(length_scale):
+    f = PriorFunctions(kernels.Periodic(1.0, length_scale), generators(3), (2,), 1)
+    assert np.isfinite(f(np.linspace(0.0, 1.0, 5)[None, :, None])).all()

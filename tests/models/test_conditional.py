@@ -64,6 +64,8 @@ def test_a_new_image_of_a_group_has_the_average_latent_of_the_group():
     latents = model.predict_latent(np.array([[1, 9.0], [3, 9.0]], np.float32))
     np.testing.assert_allclose(latents.mean, [means[5:10].numpy().mean(0), means[15:18].numpy().mean(0)], atol=1e-6)
     np.testing.assert_allclose(latents.variance[1], variances[15:18].numpy().sum(0) / 9, rtol=1e-5)
+    with pytest.raises(svgp.DataError, match="cannot forget"):
+        model.forget(AUX[5:10], 1.0 - IMAGES[5:10])
     model.forget(AUX[5:10], IMAGES[5:10])
     prior = model.predict_latent(np.array([[1, 9.0]], np.float32))
     np.testing.assert_allclose(prior.mean, 0.0, atol=1e-6)

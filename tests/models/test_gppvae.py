@@ -109,6 +109,10 @@ def test_statistics_add_up_and_are_removed():
     np.testing.assert_allclose(model.predict_latent(AUX).mean, part, rtol=1e-8)
     with pytest.raises(svgp.DataError, match="cannot forget"):
         model.forget(AUX, VALUES)
+    for other in (VALUES[:9] + 100.0, VALUES[9:18]):
+        with pytest.raises(svgp.DataError, match="cannot forget"):
+            model.forget(AUX[:9], other)
+    np.testing.assert_allclose(model.predict_latent(AUX).mean, part, rtol=1e-8)
     model.forget(AUX[:9], VALUES[:9])  # no data are left, and the prior answers
     moments, features = model.predict_latent(AUX), model.features(AUX).numpy()
     np.testing.assert_allclose(moments.mean, 0.0, atol=1e-6)

@@ -224,6 +224,31 @@ def test_a_posterior_of_earlier_weights_is_never_used(change, num_data, tmp_path
     assert np.isfinite(model.predict(x, verbose=0)).all()
 
 
+def test_a_posterior_that_is_a_weight_is_never_stale():
+    model = svgp.SVIGP(
+        small_models.decoder(), kernel=small_models.kernel(), inducing_points=small_models.INDUCING, num_data=N,
+        likelihood="gaussian",
+    )  # fmt: skip
+    x, y = small_models.data_set()
+    model.condition(x, y)
+    before = model.predict(x, verbose=0)
+    model.compile(keras.optimizers.SGD(0.1))
+    model.fit(x, y, batch_size=N, epochs=3, verbose=0)
+    assert np.abs(model.predict(x, verbose=0) - before).max() > 1e-4
+
+
+def test_a_file_that_does_not_say_its_weights_is_checked_from_the_first_question_on(tmp_path):
+    model = conditioned("hensman")
+    x, _ = small_models.series()
+    model.conditioning._checksum = None
+    model.save(tmp_path / "model.keras")
+    loaded = svgp.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded.predict(x, verbose=0), model.predict(x, verbose=0))
+    CHANGES["assign"](loaded, None, None)
+    with pytest.raises(svgp.NotConditionedError, match="the weights have changed"):
+        loaded.predict(x, verbose=0)
+
+
 def test_other_weights_may_change():
     model = conditioned("hensman")
     x, _ = small_models.series()
@@ -361,7 +386,7 @@ def test_a_seed_means_the_same_functions_at_any_inputs(name, num_data):
 def test_draws_do_not_depend_on_how_many_are_made_at_a_time(num_data, monkeypatch):
     model, x = conditioned("hensman", num_data), new_inputs(num_data)
     expected = model.sample_latent(x, 5, seed=2), model.sample(x, 2, seed=2)
-    monkeypatch.setattr(draws, "AT_ONCE", 2 * x.shape[0] if num_data else 2 * x.size)
+    monkeypatch.setattr(draws, "MOST_FEATURES", 2 * max(x.size, 24) * 2 * functions.FREQUENCIES)
     if num_data:
         monkeypatch.setattr(draws, "CHUNK", 2)
     for got, values in zip((model.sample_latent(x, 5, seed=2), model.sample(x, 2, seed=2)), expected, strict=True):
@@ -403,6 +428,33 @@ def test_joint_draws_of_a_posterior_that_is_certain():
     np.testing.assert_allclose(samples.std(axis=0), np.sqrt(moments.variance), rtol=0.4, atol=1e-6)
 
 
+def test_joint_draws_between_precise_data_are_close_to_gaussian():
+    """What such data leave open of a rough function are frequencies far out in the tail of its spectral density."""
+    times = np.arange(0.0, 8.0, 0.25)[:, None].astype(np.float32)
+    kernel = svgp.kernels.Matern32(2.0)
+    model = make("gpvae", len(times), kernel=kernel, variance_bounds=(1e-4, 2e-4))
+    model.condition(times, np.sin(times + np.arange(small_models.PIXELS)).astype(np.float32))
+    new = times[:-1].astype(np.float64) + 0.125
+    moments = model.predict_latent(new)
+    z = (model.sample_latent(new, 200, seed=0) - moments.mean) / np.sqrt(moments.variance)
+    assert np.median(np.abs(z)) == pytest.approx(0.674, abs=0.06)
+    assert np.mean(z**4) < 4.5
+
+
+def test_the_memory_of_draws_is_bounded(monkeypatch):
+    """As many are made at a time as the data, inducing points and inputs of one leave room for."""
+    sizes = []
+    original = svgp.priors.ExactGP.posterior(
+        make("gpvae", N).prior, svgp.priors.LatentData.of(np.zeros((N, 1)), np.zeros((N, 2)), np.ones((N, 2)))
+    ).__class__
+    functions_of = original.functions
+    monkeypatch.setattr(original, "functions", lambda self, rngs: sizes.append(len(rngs)) or functions_of(self, rngs))
+    model = conditioned("gpvae", N)
+    monkeypatch.setattr(draws, "MOST_FEATURES", 3 * N * 2 * functions.FREQUENCIES)
+    model.sample_latent(np.zeros((1, 1)), 7, seed=0)
+    assert sizes == [3, 3, 1]
+
+
 @pytest.mark.parametrize("chunks", [(None, 3000), (3000, None), (100, 256)])
 def test_forgetting_all_in_other_chunks_leaves_the_prior(chunks):
     """The networks' single precision rounds otherwise in chunks of another size."""
@@ -429,6 +481,10 @@ def test_what_stops_being_finite_on_the_way_is_not_taken_up(name, num_data):
     for call in (model.condition, model.update):
         with pytest.raises(svgp.DataError, match="^the encoder gives values that are not finite"):
             call(x, large)
+    if num_data is None:
+        for call in (model.posterior_latents, model.reconstruct):
+            with pytest.raises(svgp.DataError, match="^the encoder gives values that are not finite"):
+                call(x, large)
     np.testing.assert_array_equal(model.predict_latent(new_inputs(num_data)).mean, before)
     model.encoder.set_weights([np.nan * weight for weight in model.encoder.get_weights()])
     with pytest.raises(svgp.DataError, match="or its weights are not finite"):

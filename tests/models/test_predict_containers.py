@@ -103,7 +103,8 @@ FAULTS = {
     "NaN": (lambda: batches(WRONG), r"aux holds 1 value\(s\) that are NaN or infinite, the first at index \(5, 0\)"),
     "width": (
         lambda: batches(np.repeat(small_models.data_set()[0], 2, axis=1)),
-        r"inducing points have 1 feature\(s\), but auxiliary data give 2",
+        r"inducing points have 1 feature\(s\), but auxiliary data give 2: choose columns of a DataFrame or dict with "
+        r"auxiliary=NamedColumns\(\[...\]\)",
     ),
     "nothing": (lambda: iter(()), "the data set holds no batch"),
     "shapes": (

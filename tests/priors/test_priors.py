@@ -367,8 +367,9 @@ def low_rank_statistics(gram: list[float], count: float):
 def test_a_low_rank_gp_forgets_all_it_was_given_and_refuses_what_is_more_than_rounding_below_zero():
     """The limit is 1e-6 of 1 + tr V^T V = 1,000."""
     prior, whole = priors.LowRankGP(kernel(), POINTS, 9), low_rank_statistics([999.0, 0.0], 5.0)
-    left = prior.remove(whole, low_rank_statistics([998.0, 0.9e-3], 5.0))
+    left = prior.remove(whole, low_rank_statistics([998.0, 0.9e-3], 4.0))
     close(left.gram, np.diag([1.0, -0.9e-3]), atol=1e-12)
+    assert not np.any(prior.remove(whole, low_rank_statistics([999.0, 0.9e-3], 5.0)).gram)  # no data, no residue
     for stranger in (low_rank_statistics([0.0, 1.1e-3], 1.0), low_rank_statistics([0.0, 0.0], 6.0)):
         with pytest.raises(DataError, match="cannot forget data that the posterior was not given"):
             prior.remove(whole, stranger)
