@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from svgp_vae_tf.gp import exact, gaussians
+from svgp_vae_tf.gp import exact, gaussians, linalg
 from tests.helpers.algebra import make
 from tests.reference import oracles
 
@@ -128,3 +128,12 @@ def test_variances_stay_non_negative_for_tiny_noise_on_repeated_inputs():
     mean, variance = exact.marginals(q, ones, tf.ones((1, 6), tf.float64))
     assert np.all(variance.numpy() >= 0.0)
     close(mean, np.ones((1, 6)), atol=1e-6)
+
+
+def test_the_guard_of_an_exact_posterior_knows_its_smallest_variance(monkeypatch):
+    asked = []
+    guarded = linalg.guarded
+    monkeypatch.setattr(linalg, "guarded", lambda matrix, least: asked.append(least) or guarded(matrix, least))
+    variance = tf.constant([[1e-6, 1e3], [2.0, 0.5]], tf.float64)
+    exact.posterior(tf.eye(2, batch_shape=[1], dtype=tf.float64), tf.zeros((2, 2), tf.float64), variance)
+    np.testing.assert_array_equal(asked[0], [1e-6, 0.5])

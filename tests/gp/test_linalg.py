@@ -233,3 +233,9 @@ def test_second_derivatives_are_right(in_graph):
     gradient = tf.function(second)(x) if in_graph else second(x)
     other = tf.constant(rng.normal(size=(2, 6)))
     close(tf.reduce_sum(other * gradient), numeric_gradient(first, x, other), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("largest", "added"), [(1e13, 0.0), (5e14, 0.0), (1e16, 4.0 * 2.0**-52 * 1e16 - 0.5)])
+def test_a_guard_adds_what_rounding_can_have_taken_and_only_where_it_is_half_of_the_least_eigenvalue(largest, added):
+    guarded = linalg.guarded(tf.linalg.diag(tf.constant([largest, 1.0], tf.float64)), 1.0)
+    np.testing.assert_allclose(guarded[1, 1], 1.0 + added, rtol=1e-9)

@@ -94,3 +94,11 @@ def test_features_that_do_not_fit_are_named_in_one_line(kernel, message, method,
 def test_an_unknown_number_of_features_is_not_an_error():
     Linear(columns=[5]).validate_features(None)
     SquaredExponential([1.0, 2.0]).validate_features(None)
+
+
+@pytest.mark.parametrize("num_latents", [1, 3])
+def test_a_kernel_for_another_number_of_latents_is_refused(num_latents):
+    kernel = SquaredExponential(num_latents=num_latents)
+    with pytest.raises(ValueError, match=f"has num_latents={num_latents}, but there are 2 latents"):
+        kernel.validate_latents(2)
+    kernel.validate_latents(num_latents)

@@ -14,6 +14,7 @@ from svgp_vae_tf.kernels import (
     Periodic,
     RationalQuadratic,
     SquaredExponential,
+    White,
 )
 from tests.helpers.kernel_cases import ALL, CASES, COMPOSITES, all_parts, points
 from tests.reference import oracles
@@ -127,3 +128,8 @@ def test_a_tiny_length_scale_gives_a_positive_definite_matrix(make):
 def test_a_zero_vector_has_cosine_similarity_zero_with_all():
     matrix = NormalizedLinear().matrix(np.array([[0.0, 0.0], [3.0, 4.0]]), np.array([[0.0, 0.0], [4.0, 3.0]]))
     close(matrix, [[0.0, 0.0], [0.0, 24.0 / 25.0]], rtol=1e-14)
+
+
+def test_white_noise_is_equal_at_inputs_that_agree_in_all_columns():
+    x, z = np.array([[0.0, 1.0], [2.0, 3.0]]), np.array([[0.0, 2.0], [2.0, 3.0]])
+    np.testing.assert_array_equal(White(2.0).matrix(x, z), [[0.0, 0.0], [0.0, 4.0]])

@@ -336,6 +336,13 @@ def test_exact_gp_forgets_the_row_that_is_meant_among_equal_inputs_and_refuses_s
             prior.remove(statistics, prior.statistics(data))
 
 
+def test_an_exact_gp_knows_a_row_by_all_its_channels():
+    prior = priors.ExactGP(SquaredExponential(), num_data=1)
+    held = of([[0.0]], [[2.0, 5.0]], [[0.25, 0.25]])
+    with pytest.raises(DataError, match="what was observed there differs"):
+        prior.remove(held, of([[0.0]], [[2.0, 7.0]], [[0.25, 0.25]]))
+
+
 @pytest.mark.parametrize(
     ("mean", "variance", "known"),
     [

@@ -232,3 +232,16 @@ def test_bad_input_is_refused_in_one_line(make, message):
     with pytest.raises(ValueError, match=message) as error:
         make()
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("num_latents", [1, 3])
+def test_another_number_of_latents_is_refused(num_latents):
+    prior = VariationalGP(SquaredExponential(), np.zeros((2, 1)) + [[0.0], [1.0]], num_latents, num_data=9)
+    with pytest.raises(ValueError, match="2 latents"):
+        prior.validate_latents(2)
+
+
+def test_a_covariance_with_a_slightly_negative_eigenvalue_is_refused():
+    prior = VariationalGP(SquaredExponential(), np.array([[0.0], [1.0]]), 1, num_data=9)
+    with pytest.raises(ValueError, match="A must be symmetric and positive definite"):
+        prior.assign_inducing_moments(np.zeros((1, 2)), np.array([[[1.0, 0.0], [0.0, -0.01]]]))
