@@ -127,8 +127,8 @@ class Objective(keras.layers.Layer):
         if self._step is not None:
             store["step"] = self._step.numpy()
         for name, setting in self._settings.items():
-            if isinstance(setting, tf.Variable) and float(setting) != self._initial[name]:
-                store[name] = setting.numpy()
+            if isinstance(setting, tf.Variable) and getattr(self, name) != self._initial[name]:
+                store[name] = getattr(self, name)
 
     def load_own_variables(self, store: Any) -> None:
         """Read what `save_own_variables` wrote.
