@@ -114,25 +114,27 @@ class Conditioning(keras.layers.Layer):
             summarise: from these and the prior's `factors` to statistics.
 
         Raises:
-            DataError: if there is no chunk, or the statistics of one are not finite.
+            DataError: if there is no chunk, or the statistics are not finite.
         """
         prior = self._get_prior()
         factors = prior.factors()
         parts: list[SufficientStatistics] = []
         for features, observations in chunks:
             parts.append(summarise(features, observations, factors))
-            require_finite(parts[-1])
             if prior.num_data is not None and len(parts) == 2:
                 parts = [prior.merge(*parts)]
         if not parts:
             raise DataError("there are no data to condition on")
-        if prior.num_data is not None:
-            return parts[0]
         if any(a.shape[1:] != b.shape[1:] for part in parts for a, b in zip(part, parts[0], strict=True)):
             raise DataError(
                 "chunks hold series of different lengths, which this prior keeps whole: give them one length"
             )
-        return type(parts[0])(*(tf.concat(arrays, axis=0) for arrays in zip(*parts, strict=True)))
+        if len(parts) > 1:
+            parts = [type(parts[0])(*(tf.concat(arrays, axis=0) for arrays in zip(*parts, strict=True)))]
+        require_finite(
+            parts[0]
+        )  # once, as reading a result back makes the next chunk wait; sums keep what is not finite
+        return parts[0]
 
     def posterior(self, series: tf.Tensor | None = None) -> Posterior:
         """The conditioned prior, factored once: keep it to predict repeatedly.
