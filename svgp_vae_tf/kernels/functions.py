@@ -146,9 +146,7 @@ def terms(kernel: Kernel) -> list[list[Kernel]]:
 def can_draw(kernel: Kernel) -> bool:
     """Whether `PriorFunctions` knows the simple kernels that a kernel is made of, and their products."""
     known = {*SPECTRA, *FEATURES, White}
-    return all(type(part) in known for term in terms(kernel) for part in term) and all(
-        map(_white_sees_all, terms(kernel))
-    )
+    return all(all(type(part) in known for part in parts) and _white_sees_all(parts) for parts in terms(kernel))
 
 
 def _white_sees_all(parts: Sequence[Kernel]) -> bool:
@@ -227,7 +225,7 @@ class _Term:
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
         if self._white:
             rows = np.concatenate([part._selected(x) for part in self._white], axis=-1)
-            return tf.sqrt(self._variance(self._parts, x)) * _noise(rows, self._keys, self._leading)
+            return tf.sqrt(_variance(self._parts, x)) * _noise(rows, self._keys, self._leading)
         return linalg.channel_vecmat(self._weights, self._features(x), transpose_v=True)
 
     def _features(self, x: tf.Tensor) -> tf.Tensor:
@@ -236,16 +234,17 @@ class _Term:
         if self._stationary:
             pairs = zip(self._stationary, self._frequencies, strict=True)
             phase = tf.add_n([tf.linalg.matmul(part._selected(x), frequencies) for part, frequencies in pairs])
-            scale = tf.sqrt(self._variance(self._stationary, x) / FREQUENCIES)[..., tf.newaxis]
+            scale = tf.sqrt(_variance(self._stationary, x) / FREQUENCIES)[..., tf.newaxis]
             phi = scale * tf.concat([self._roots * tf.cos(phase), self._roots * tf.sin(phase)], axis=-1)
         for part in self._explicit:
             outer = phi[..., tf.newaxis] * FEATURES[type(part)](part, x)[..., tf.newaxis, :]
             phi = tf.reshape(outer, [*outer.shape[:-2], outer.shape[-2] * outer.shape[-1]])
         return phi
 
-    def _variance(self, parts: Sequence[Kernel], x: tf.Tensor) -> tf.Tensor:
-        """The product of prior variances, (..., L or 1, n)."""
-        return functools.reduce(operator.mul, [part.diagonal(x) for part in parts])
+
+def _variance(parts: Sequence[Kernel], x: tf.Tensor) -> tf.Tensor:
+    """The product of prior variances, (..., L or 1, n)."""
+    return functools.reduce(operator.mul, [part.diagonal(x) for part in parts])
 
 
 def _noise(rows: np.ndarray, keys: np.ndarray, leading: tuple[int, ...]) -> np.ndarray:

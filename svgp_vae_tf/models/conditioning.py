@@ -52,26 +52,29 @@ class Conditioning(keras.layers.Layer):
         """The statistics of all data given so far.
 
         Raises:
-            NotConditionedError: if there are none.
+            NotConditionedError: if there are none, or the weights have changed since.
         """
-        if not self.present:
-            self.require()
-        self._require_present_weights()
+        self._require_present()
+        if tf.executing_eagerly() and not self._belong_to_the_weights():
+            raise NotConditionedError(STALE)
         return self._statistics.read()
 
     def require(self) -> None:
-        """Raise NotConditionedError unless there are statistics, which belong to the present weights."""
+        """Raise NotConditionedError unless there are statistics, which belong to the present weights.
+
+        Every question begins with it. What follows reads the statistics without another look at all weights.
+        """
+        self._require_present()
+        if self._checksum is None and tf.executing_eagerly():
+            self._checksum = _checksum(self._get_weights())
+        elif tf.executing_eagerly() and not self._belong_to_the_weights():
+            raise NotConditionedError(STALE)
+
+    def _require_present(self) -> None:
         if not self.present:
             raise NotConditionedError(
                 "the model has no posterior yet: call condition(aux, observations) first, and again after each fit"
             )
-        if self._checksum is None and tf.executing_eagerly():
-            self._checksum = _checksum(self._get_weights())
-        self._require_present_weights()
-
-    def _require_present_weights(self) -> None:
-        if tf.executing_eagerly() and not self._belong_to_the_weights():
-            raise NotConditionedError(STALE)
 
     def _belong_to_the_weights(self) -> bool:
         """Whether the weights are those that the statistics were computed with."""
@@ -80,7 +83,8 @@ class Conditioning(keras.layers.Layer):
     @property
     def num_series(self) -> int | None:
         """The number of series that were given; None for one GP over a data set."""
-        return len(self.statistics[0]) if self._get_prior().num_data is None else None
+        self._require_present()
+        return len(self._statistics.read()[0]) if self._get_prior().num_data is None else None
 
     def set(self, statistics: SufficientStatistics) -> None:
         """Replace the statistics."""
@@ -131,9 +135,8 @@ class Conditioning(keras.layers.Layer):
             )
         if len(parts) > 1:
             parts = [type(parts[0])(*(tf.concat(arrays, axis=0) for arrays in zip(*parts, strict=True)))]
-        require_finite(
-            parts[0]
-        )  # once, as reading a result back makes the next chunk wait; sums keep what is not finite
+        # once for all: reading a result back makes the next chunk wait, and sums keep what is not finite
+        require_finite(parts[0])
         return parts[0]
 
     def posterior(self, series: tf.Tensor | None = None) -> Posterior:
@@ -145,22 +148,25 @@ class Conditioning(keras.layers.Layer):
         Raises:
             NotConditionedError: before any data were given.
         """
-        statistics, prior = self.statistics, self._get_prior()
+        return self._posterior_of(self.statistics, series)
+
+    def _posterior_of(self, statistics: SufficientStatistics, series: tf.Tensor | None) -> Posterior:
+        prior = self._get_prior()
         if prior.num_data is None and series is not None:
             statistics = type(statistics)(*(tf.gather(array, series) for array in statistics))
         return prior.posterior(statistics)
 
     def prepare(self) -> None:
-        """Factor the posterior of one GP over a data set for `prepared`; call it before predicting in batches."""
+        """Factor the posterior of one GP over a data set for `prepared`; call it after `require`, before predicting."""
         if self._get_prior().num_data is not None:
-            posterior = self.posterior()
+            posterior = self._posterior_of(self._statistics.read(), None)
             self._kind = type(posterior)
             self._posterior.write(posterior.arrays)
 
     def prepared(self, series: tf.Tensor) -> Posterior:
-        """The posterior for a compiled prediction of these rows; see `prepare`."""
+        """The posterior for a prediction of these rows, in a graph or one of many chunks; see `prepare`."""
         if self._get_prior().num_data is None:
-            return self.posterior(series)
+            return self._posterior_of(self._statistics.read(), series)
         return self._kind(self._get_prior(), self._posterior.read())
 
     def _of_the_same_series(self, statistics: SufficientStatistics) -> SufficientStatistics:

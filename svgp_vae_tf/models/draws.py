@@ -64,22 +64,25 @@ def _draws(model: Any, aux: Any, num_samples: int, joint: bool, seed: int | None
     aux, rows = new_inputs(model, aux)
     chunks = list(model.inputs_gate.chunks(aux, None, CHUNK))
     features = np.concatenate([model.features(chunk.aux) for chunk in chunks])
+    model.conditioning.prepare()
+    parts, of_part = [slice(None)], [key]
     if model.prior.num_data is None:
-        parts = [
-            _draw(model.conditioning.posterior(tf.constant(rows[part])), features[part], num_samples, joint,
-                  [*key, part.start])
-            for part in _parts(len(rows), SERIES)
-        ]  # fmt: skip
-        return np.concatenate(parts, axis=1), features
-    return _draw(model.conditioning.posterior(), features, num_samples, joint, key), features
+        parts = list(_parts(len(rows), SERIES))
+        of_part = [[*key, part.start] for part in parts]
+    found = [
+        _draw(model.conditioning.prepared(tf.constant(rows[part])), features[part], num_samples, joint, own)
+        for part, own in zip(parts, of_part, strict=True)
+    ]
+    return np.concatenate(found, axis=1), features
 
 
 def _draw(posterior: Posterior, features: np.ndarray, num_samples: int, joint: bool, key: list[int]) -> np.ndarray:
     """Draws (num_samples, ..., n, L) at features (..., n, D): each with a generator of its own, some at a time."""
-    points = features.shape[-2]
-    rows = math.prod(features.shape[:-2]) * max(min(points, CHUNK), posterior.num_anchors)
-    found = []
-    for draws in _parts(num_samples, max(1, MOST_FEATURES // (rows * posterior.num_random))):
+    points, found, at_once = features.shape[-2], [], num_samples
+    if joint:  # draws from marginals take no more memory than they have themselves
+        rows = math.prod(features.shape[:-2]) * max(min(points, CHUNK), posterior.num_anchors)
+        at_once = max(1, MOST_FEATURES // (rows * posterior.num_random))
+    for draws in _parts(num_samples, at_once):
         generators = [np.random.default_rng([*key, draw]) for draw in range(num_samples)[draws]]
         at = _evaluator(posterior, generators, joint)
         if at is None:

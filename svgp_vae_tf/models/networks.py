@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from svgp_vae_tf.arguments import item_list, positive_number, shown
+from svgp_vae_tf.arguments import item_list, one_of, positive_number, shown
 from svgp_vae_tf.gp import linalg
 from svgp_vae_tf.likelihoods import Bernoulli, Gaussian, Likelihood
 from svgp_vae_tf.network_shapes import Shape, input_events, output_event, told_output_event
@@ -20,9 +20,7 @@ def resolve_likelihood(likelihood: str | Likelihood) -> Likelihood:
         ValueError: for an unknown name, or anything else.
     """
     if isinstance(likelihood, str):
-        if likelihood not in LIKELIHOODS:
-            raise ValueError(f"unknown likelihood {shown(likelihood)}; choose one of {', '.join(LIKELIHOODS)}")
-        return LIKELIHOODS[likelihood]()
+        return LIKELIHOODS[one_of("likelihood", likelihood, LIKELIHOODS)]()
     if not isinstance(likelihood, Likelihood):
         raise ValueError(f"likelihood must be a name or a `Likelihood`, got {shown(likelihood)}")
     return likelihood

@@ -153,11 +153,10 @@ def as_dataset(aux: Any, series: np.ndarray, batch_size: int | None) -> tf.data.
 def _predictions(model: Any, aux: Any, batch_size: int | None) -> Any:
     """Features, and mean and variance of the latents there, of chunks of new inputs."""
     aux, _ = new_inputs(model, aux)
-    of_data_set = None if model.prior.num_data is None else model.conditioning.posterior()
+    model.conditioning.prepare()
     for chunk in model.inputs_gate.chunks(aux, None, chunk_size(batch_size)):
         features = model.features(chunk.aux)
-        posterior = of_data_set or model.conditioning.posterior(tf.constant(chunk.rows))
-        yield features, posterior.predict(features)
+        yield features, model.conditioning.prepared(tf.constant(chunk.rows)).predict(features)
 
 
 def predict_latent(model: Any, aux: Any, batch_size: int | None = None) -> LatentMoments:

@@ -65,7 +65,7 @@ class ExactPosterior(Posterior):
         data = with_latent_axis(features)
         f = PriorFunctions(kernel, generators, whitened.shape[:-1], features.shape[-1])
         noisy = f(data) + tf.sqrt(s2) * standard_normal(generators, s2.shape)
-        residual = whitened - tf.linalg.triangular_solve(chol, noisy[..., tf.newaxis])[..., 0]
+        residual = whitened - linalg.solve_lower_vector(chol, noisy)
         weights = tf.linalg.triangular_solve(chol, residual[..., tf.newaxis], adjoint=True)[..., 0]
 
         def draws(features: tf.Tensor) -> tf.Tensor:

@@ -42,7 +42,7 @@ class SparsePosterior(Posterior):
     @property
     def num_random(self) -> int:
         """See `Posterior.num_random`."""
-        return num_random(self.prior.kernel, self.arrays.mean.shape[-2], self.prior.inducing_points.shape[-1])
+        return num_random(self.prior.kernel, self.arrays.mean.shape[-2], self.prior.initial_inducing_points.shape[-1])
 
     def functions(self, generators: Sequence[np.random.Generator]) -> Functions | None:
         """f(x) + v(x)^T (u - L_m^-1 f(Z)) with u ~ q(u), see `Posterior.functions`.
